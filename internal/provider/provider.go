@@ -1,0 +1,65 @@
+// Package provider is what the product knows of each vendor, one file each:
+// settings, exchange, upstream, injection, and the variables that the vendor's
+// SDKs and agent CLIs read.
+package provider
+
+import (
+	"net/url"
+
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/internal/output"
+	"github.com/awf-cred/awf-cred/internal/proxy"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/secret"
+	"github.com/awf-cred/awf-cred/pkg/tokensource"
+)
+
+// Deps is what an exchanger needs besides its settings.
+type Deps struct {
+	Doer      exchange.Doer
+	UserAgent string
+	Now       tokensource.Clock
+	Env       func(string) string // for defaults such as a role session name
+}
+
+// Provider is one vendor.
+type Provider struct {
+	Name   string
+	Fields []config.Field
+	// StaticKeys are the variables of the vendor's static key, strongest first.
+	StaticKeys []string
+	// IdentityEnv are the vendor's own identity variables, in order of
+	// precedence; a name that ends in _FILE holds a path.
+	IdentityEnv []string
+
+	// New checks the settings and builds the exchanger.
+	New func(config.Values, Deps) (tokensource.Exchanger, error)
+	// Header is `token --format header`: one line without its end.
+	Header func(exchange.Credential) string
+	// SDKEnv are the variables that the consumer named by `--for` reads.
+	SDKEnv func(v config.Values, c exchange.Credential, consumer string) ([]output.Var, error)
+	// Consumers are the words that `--for` takes for this vendor, the default first.
+	Consumers []string
+
+	// Upstream, Injector and ProxyEnv serve `serve` and `exec`.
+	Upstream func(v config.Values, env func(string) string) (*url.URL, string, error) // URL, base path
+	Injector func(config.Values) (proxy.Injector, error)
+	ProxyEnv func(v config.Values, base *url.URL, key secret.Value) []output.Var
+	// Inference are the --allow rules that the word `inference` stands for.
+	Inference []string
+	// Port is the default listening port (the sidecar contract of gh-aw-firewall).
+	Port int
+}
+
+// All is every provider, in the order in which they are named to the user.
+var All = []Provider{}
+
+// Lookup finds a provider by name.
+func Lookup(name string) (Provider, bool) {
+	for _, p := range All {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Provider{}, false
+}
