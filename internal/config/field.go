@@ -44,6 +44,10 @@ type Field struct {
 	Required bool
 	Secret   bool               // never printed
 	List     bool               // the value is a comma-separated list; the file takes a sequence
+	Bool     bool               // true or false; a flag without a value means true
+	Path     bool               // a path: taken byte for byte, blanks included
+	Lines    bool               // line breaks are allowed (a JSON policy)
+	Values   []string           // the only values allowed, for messages and completion
 	Check    func(string) error // says what is wrong with a value, nil for anything goes
 	Form     string             // the form expected, for messages: fdrl_…, a UUID
 	Help     string             // one line
