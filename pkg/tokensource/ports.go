@@ -103,9 +103,18 @@ type Options struct {
 	MinTTL time.Duration
 	// LockWait bounds the wait for another process; 0: until ctx ends.
 	LockWait time.Duration
-	// Attempt bounds one mint and exchange; 0: 30 s.
+	// Attempt bounds one mint and exchange; 0: 30 s. An attempt never gets more
+	// than half of the time that its context had.
 	Attempt time.Duration
-	Log     *slog.Logger // nil: discard
+	// Key makes the store's key of the identity's and the exchanger's
+	// fingerprint; nil: a SHA-256 over both with their lengths.
+	Key func(parts ...string) string
+	// StoreRequired makes a store that cannot be used a failure (an explicit
+	// keyring); otherwise it is a warning.
+	StoreRequired bool
+	// KeepGoing lets Run go on when the first credential is refused for good.
+	KeepGoing bool
+	Log       *slog.Logger // nil: discard
 	// Observe is told of each mint, exchange, refresh and refusal (audit and
 	// metrics); nil: nobody is told.
 	Observe func(Event)

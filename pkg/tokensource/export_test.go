@@ -1,0 +1,7 @@
+package tokensource
+
+// For tests of pure functions.
+var (
+	RefreshAt = refreshAt
+	Backoff   = backoff
+)
