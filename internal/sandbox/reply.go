@@ -1,0 +1,59 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// reply is an answer before it is written.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	stream func(*stream) error // instead of body: written as it goes
+}
+
+// respond makes an answer with a body of that media type.
+func respond(status int, contentType string, body []byte) *reply {
+	return &reply{status: status, header: http.Header{"Content-Type": {contentType}}, body: body}
+}
+
+// respondJSON makes an answer from any value that encoding/json takes.
+func respondJSON(status int, v any) *reply {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return respond(http.StatusInternalServerError, "text/plain", []byte(err.Error()))
+	}
+	return respond(status, "application/json", b)
+}
+
+// with sets a header field and returns the reply.
+func (p *reply) with(name, value string) *reply {
+	p.header.Set(name, value)
+	return p
+}
+
+// apply makes the fault's changes to the answer.
+func (p *reply) apply(f *Fault) *reply {
+	if f.replaces() {
+		status := f.Status
+		if status == 0 {
+			status = p.status
+		}
+		p = &reply{status: status, header: http.Header{}, body: []byte(f.Body)}
+		if f.BodySize > 0 {
+			unit, size := f.Body, f.BodySize
+			if unit == "" {
+				unit = "x"
+			}
+			p.stream = func(s *stream) error { return s.repeat(unit, size) }
+		}
+		if f.Body != "" || f.BodySize > 0 {
+			p.header.Set("Content-Type", "application/json")
+		}
+	}
+	for name, values := range f.Header {
+		p.header[http.CanonicalHeaderKey(name)] = values
+	}
+	return p
+}

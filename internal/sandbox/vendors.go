@@ -1,0 +1,17 @@
+package sandbox
+
+// vendors are all hosts of the sandbox, one file each.
+func (s *Sandbox) vendors() []vendor {
+	return []vendor{github(s), anthropic(s), admin(s)}
+}
+
+// Hosts are the names of all vendors' hosts, without the admin listener.
+func (s *Sandbox) Hosts() []Host {
+	var names []Host
+	for _, v := range s.vendors() {
+		if v.name != HostAdmin {
+			names = append(names, v.name)
+		}
+	}
+	return names
+}
