@@ -304,7 +304,7 @@ func TestInvalidateTakesWhatAnotherProcessRenewed(t *testing.T) {
 func TestTheWayOnWhenSomethingAroundFails(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		harm func(*world)
+		harm  func(*world)
 		warns string
 	}{
 		{"F086: locks that do not work are warned of once", func(w *world) { w.lockErr = errors.New("no locks available") }, "locks do not work"},

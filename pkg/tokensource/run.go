@@ -205,8 +205,18 @@ func (s *Source) await(ctx context.Context) (exchange.Credential, error) {
 			return exchange.Credential{}, s.gaveUp(ctx)
 		}
 	}
-	return exchange.Credential{}, &exchange.Error{Provider: s.o.Provider, Step: "credential",
-		Cause: exchange.Unavailable, Description: "renewals have ended"}
+	return exchange.Credential{}, s.endedError()
+}
+
+// endedError is what callers get when Run has ended: the reason, where it is known.
+func (s *Source) endedError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.run.failed != nil {
+		return s.run.failed
+	}
+	return &exchange.Error{Provider: s.o.Provider, Step: "credential", Cause: exchange.Unavailable,
+		Description: "renewals have ended"}
 }
 
 // ask returns the credential, or the failure of moments ago while no attempt may

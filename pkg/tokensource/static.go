@@ -27,7 +27,9 @@ func (s *Static) Run(ctx context.Context) error {
 }
 
 // Held returns the key.
-func (s *Static) Held() (c exchange.Credential, left time.Duration, ok bool) { return s.c, forever, true }
+func (s *Static) Held() (c exchange.Credential, left time.Duration, ok bool) {
+	return s.c, forever, true
+}
 
 // Subscribe calls f with the key, once.
 func (s *Static) Subscribe(f func(exchange.Credential)) (stop func()) {
