@@ -69,6 +69,7 @@ func infoOf(st *unix.Stat_t) Info {
 	return Info{
 		Mode: mode, Owner: int(st.Uid), Links: uint64(st.Nlink), //nolint:unconvert // the width differs between systems
 		Size: st.Size, ModTime: time.Unix(sec, nsec),
+		id: fileID{uint64(st.Dev), uint64(st.Ino)}, //nolint:unconvert // as above
 	}
 }
 

@@ -3,7 +3,6 @@
 package atomicfile
 
 import (
-	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -157,7 +156,7 @@ func (d *Dir) Write(name string, data []byte) error {
 			return err
 		}
 	}
-	temp := d.Path(tempPrefix + name + "." + rand.Text()[:tempRandom] + tempSuffix)
+	temp := d.Path(tempName(name))
 	err := writeTemp(temp, data)
 	if err == nil {
 		err = fail("rename", d.Path(name), replace(temp, d.Path(name)))
@@ -166,6 +165,10 @@ func (d *Dir) Write(name string, data []byte) error {
 		_ = os.Remove(temp)
 	}
 	return err
+}
+
+func (d *Dir) rename(from, to string) error {
+	return fail("rename", d.Path(to), replace(d.Path(from), d.Path(to)))
 }
 
 func writeTemp(path string, data []byte) error {

@@ -3,7 +3,6 @@
 package atomicfile
 
 import (
-	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -201,7 +200,7 @@ func (d *Dir) checkTarget(name string) error {
 var errSwept = errors.New("the temporary file is gone")
 
 func (d *Dir) writeOnce(name string, data []byte) error {
-	temp := tempPrefix + name + "." + rand.Text()[:tempRandom] + tempSuffix
+	temp := tempName(name)
 	path := d.Path(name)
 	fd, err := openat(d.fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
 	if err != nil {
@@ -210,19 +209,23 @@ func (d *Dir) writeOnce(name string, data []byte) error {
 	defer closeFD(fd)
 	err = d.fill(fd, data, path)
 	if err == nil {
-		err = again(func() error { return unix.Renameat(d.fd, temp, d.fd, name) })
+		err = d.rename(temp, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			if info, statErr := fstat(fd); statErr == nil && info.Links == 0 {
 				err = errSwept
 			}
 		}
-		err = fail("rename", path, err)
 	}
 	if err != nil {
 		_ = d.Remove(temp)
 		return err
 	}
 	return fail("sync", d.path, syncFD(d.fd))
+}
+
+func (d *Dir) rename(from, to string) error {
+	err := again(func() error { return unix.Renameat(d.fd, from, d.fd, to) })
+	return fail("rename", d.Path(to), err)
 }
 
 func (d *Dir) fill(fd int, data []byte, path string) error {

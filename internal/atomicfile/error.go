@@ -51,6 +51,18 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Fail wraps what another package met at path, so that it reads alike. An error
+// that names its path already is taken apart or kept.
+func Fail(op, path string, err error) error {
+	if ours := (*Error)(nil); errors.As(err, &ours) {
+		return err
+	}
+	if named := (*fs.PathError)(nil); errors.As(err, &named) {
+		return fail(named.Op, named.Path, named.Err)
+	}
+	return fail(op, path, err)
+}
+
 func fail(op, path string, err error) error {
 	if err == nil {
 		return nil

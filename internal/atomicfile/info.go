@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"crypto/rand"
 	"io/fs"
 	"os"
 	"time"
@@ -13,6 +14,40 @@ type Info struct {
 	Links   uint64
 	Size    int64
 	ModTime time.Time
+	id      fileID
+}
+
+// fileID tells two files apart that had the same name one after the other.
+type fileID struct{ device, inode uint64 }
+
+// Same reports whether i and j are of one file. Where files have no numbers,
+// their size and time of change decide.
+func (i Info) Same(j Info) bool {
+	return i.id == j.id && i.Size == j.Size && i.ModTime.Equal(j.ModTime)
+}
+
+// CheckPrivate refuses a file that is another user's, open to others, or known
+// by a second name.
+func (d *Dir) CheckPrivate(name string, i Info) error {
+	return i.checkPrivate(d.Path(name), fileMode)
+}
+
+// RemoveIf removes a file if it is still the one that info was taken of. It is
+// moved aside before it is looked at, so that a newer one cannot be caught: that
+// one goes back to its place.
+func (d *Dir) RemoveIf(name string, info Info) error {
+	aside := tempName(name)
+	if err := d.rename(name, aside); err != nil {
+		return err
+	}
+	if now, err := d.Stat(aside); err == nil && !now.Same(info) {
+		return d.rename(aside, name)
+	}
+	return d.Remove(aside)
+}
+
+func tempName(name string) string {
+	return tempPrefix + name + "." + rand.Text()[:tempRandom] + tempSuffix
 }
 
 // Modes of what is ours alone.
@@ -51,4 +86,13 @@ func (i Info) checkType(path string) error {
 		return i.unsafe(path, "a symbolic link", "")
 	}
 	return &Error{Op: "open", Path: path, Owner: i.Owner, Mode: i.Mode, Err: ErrNotRegular}
+}
+
+// CheckLock refuses a lock file that is not a file of ours with one name. Its
+// mode does not matter: nothing is read from it that decides anything.
+func (d *Dir) CheckLock(name string, i Info) error {
+	if err := i.checkType(d.Path(name)); err != nil {
+		return err
+	}
+	return i.checkPrivate(d.Path(name), 0o777)
 }

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package cache
+
+func noSpace(error) bool { return false }
