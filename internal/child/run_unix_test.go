@@ -153,13 +153,19 @@ func TestTheProgramHasNoDescriptorOfOurs(t *testing.T) {
 	file, err := os.Open(os.Args[0])
 	require.NoError(t, err)
 	defer file.Close()
-	var out strings.Builder
-	path, err := child.Look("sh", os.Getenv("PATH"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	path, err := child.Look("sleep", os.Getenv("PATH"))
 	require.NoError(t, err)
-	_, err = child.Run(t.Context(), child.Program{Path: path, Args: []string{"sh", "-c", "echo /proc/$$/fd/*"}, Out: &out})
+	var open []os.DirEntry
+	_, err = child.Run(ctx, child.Program{Path: path, Args: []string{"sleep", "60"}, Started: func(pid int) {
+		open, _ = os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		cancel()
+	}})
 	require.NoError(t, err)
-	for _, fd := range strings.Fields(out.String()) {
-		n, err := strconv.Atoi(filepath.Base(fd))
+	require.NotEmpty(t, open)
+	for _, fd := range open {
+		n, err := strconv.Atoi(fd.Name())
 		require.NoError(t, err)
 		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 		given := err == nil && flags&unix.FD_CLOEXEC == 0 // our caller's, which passes
