@@ -24,6 +24,13 @@ func Load(in Inputs) (*Config, error) {
 	return c, c.problems.err()
 }
 
+// Getenv returns a variable of the run's environment, empty for an absent or
+// blank one.
+func (c *Config) Getenv(name string) string {
+	value, _ := c.env.get(name)
+	return value
+}
+
 // Resolve is Load and Select in one, with the problems of both in one error. The
 // Config is never nil.
 func Resolve(in Inputs, profile string) (*Config, *Profile, error) {

@@ -62,12 +62,22 @@ type reader struct {
 	doc      *document
 	vendors  []Vendor
 	problems Problems
+	keys     map[string]profileKeys // by provider
 }
+
+// profileKeys are the keys that a profile may have.
+type profileKeys struct {
+	names []string
+	lists []string // those that take a sequence
+}
+
+// full reports whether so much is wrong that nothing more is recorded.
+func (r *reader) full() bool { return len(r.problems.List) > mostProblems }
 
 // read turns the bytes of a config file into a document. It is total: whatever
 // the bytes are, the mistakes are in the problems.
 func read(path string, data []byte, vendors []Vendor) (*document, Problems) {
-	r := &reader{doc: &document{path: path, found: true}, vendors: vendors}
+	r := &reader{doc: &document{path: path, found: true}, vendors: vendors, keys: map[string]profileKeys{}}
 	if root := r.parse(data); root != nil && len(r.problems.List) == 0 {
 		r.top(root)
 	}
@@ -81,6 +91,9 @@ func (r *reader) wrong(n *yaml.Node, mend, format string, args ...any) {
 }
 
 func (r *reader) at(line, column int, mend, text string) {
+	if r.full() {
+		return
+	}
 	p := Problem{Text: fmt.Sprintf("%s:%d:%d: %s", printable(r.doc.path), line, column, text)}
 	if mend != "" {
 		p.Mend = []string{mend}

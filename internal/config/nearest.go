@@ -6,37 +6,37 @@ import "strings"
 // when none is close: at most a third of its letters differ (a swap of
 // neighbours counts as one), case and the choice between - and _ aside.
 func Nearest(name string, candidates []string) string {
-	const longest = 64 // nobody misspells a longer name; it bounds the work
-	if len(name) > longest {
+	if len(name) > longestName {
 		return ""
 	}
-	best, bestDistance := "", 0
+	best, bestDistance, plain := "", 0, folded(name)
 	for _, c := range candidates {
-		if len(c) > longest {
+		limit := max(len(name), len(c)) / 3
+		if len(c) > longestName || len(c)-len(name) > limit || len(name)-len(c) > limit {
 			continue
 		}
-		d := distance(folded(name), folded(c))
-		if limit := max(1, max(len(name), len(c))/3); d > limit {
-			continue
-		}
-		if best == "" || d < bestDistance {
+		if d := distance(plain, folded(c)); d <= limit && (best == "" || d < bestDistance) {
 			best, bestDistance = c, d
 		}
 	}
 	return best
 }
 
+// longestName bounds the work of a comparison: nobody misspells a longer name.
+const longestName = 64 // bytes
+
 func folded(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 
-// distance is the optimal string alignment distance of two short strings.
+// distance is the optimal string alignment distance of two strings of at most
+// longestName bytes.
 func distance(a, b string) int {
-	var before, last []int
-	row := make([]int, len(b)+1)
+	var rows [3][longestName + 1]int // the row before the last, the last, this one
+	before, last, row := &rows[0], &rows[1], &rows[2]
 	for j := range row {
 		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		before, last, row = last, row, make([]int, len(b)+1)
+		before, last, row = last, row, before
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
 			cost := 1

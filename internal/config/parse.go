@@ -123,6 +123,9 @@ func (r *reader) mapping(n *yaml.Node, what string, allowed []string, visit func
 
 // unknown records a name that is not among the candidates.
 func (r *reader) unknown(n *yaml.Node, what, name string, candidates []string) {
+	if r.full() {
+		return
+	}
 	if near := Nearest(name, candidates); near != "" {
 		r.wrong(n, "write "+near, "unknown %s; did you mean %s?", what, near)
 		return

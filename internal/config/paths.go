@@ -51,9 +51,9 @@ func (u userDirs) cacheDir() (dir, reason string) {
 
 // ignored names the variables of folders that are set and not absolute.
 func (u userDirs) ignored() []string {
-	names := []string{"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HOME"}
+	names := []string{"RUNNER_TEMP", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HOME"}
 	if u.goos == "windows" {
-		names = []string{"AppData", "LocalAppData"}
+		names = []string{"RUNNER_TEMP", "AppData", "LocalAppData"}
 	}
 	var relative []string
 	for _, name := range names {

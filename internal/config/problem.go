@@ -49,8 +49,17 @@ func (p *Problems) Hint() string {
 // Unwrap makes a configuration problem a usage error.
 func (p *Problems) Unwrap() error { return exchange.Usage }
 
+// mostProblems bounds what a damaged file can have us say.
+const mostProblems = 100
+
 // add appends a problem that is not there yet.
 func (p *Problems) add(one Problem) {
+	switch {
+	case len(p.List) > mostProblems:
+		return
+	case len(p.List) == mostProblems:
+		one = Problem{Text: "there are more problems; mend these first", Mend: []string{"run awf-cred config validate again then"}}
+	}
 	for _, old := range p.List {
 		if old.Text == one.Text {
 			return

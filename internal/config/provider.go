@@ -7,8 +7,9 @@ import (
 	"github.com/awf-cred/awf-cred/pkg/secret"
 )
 
-// normalProvider is a provider's name as upstream reads it: trimmed, lower case.
-func normalProvider(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+// normalProvider is a provider's name without blanks and case, as the sidecar of
+// gh-aw-firewall reads it. A line break stays, and makes the name unknown.
+func normalProvider(name string) string { return strings.ToLower(strings.Trim(name, " \t")) }
 
 func (c *Config) vendor(name string) (Vendor, bool) {
 	for _, v := range c.in.Vendors {
@@ -37,27 +38,32 @@ func (c *Config) chooseProvider(p *Profile, s *section, sel selection, problems 
 		e := s.entries["provider"]
 		value, origin, said = e.value, e.origin(c.doc.path), true
 	}
+	name := normalProvider(value)
+	v, known := c.vendor(name)
+	if said && !known {
+		problems.add(c.unknownProvider(name, origin))
+		return Vendor{}, false
+	}
 	if s == nil && !c.authType() && !sel.identityOnly && origin.Kind != FromFlag {
-		if v, name, found := c.staticProvider(normalProvider(value), problems); found {
-			p.Provider, p.ProviderOrigin = v.Name, Origin{Kind: FromEnv, Name: name}
+		if v, key, found := c.staticProvider(name, problems); found {
+			p.Provider, p.ProviderOrigin = v.Name, Origin{Kind: FromEnv, Name: key}
 			return v, v.Name != ""
 		}
 	}
 	if !said {
 		return c.inferred(p, s, sel, problems)
 	}
-	name := normalProvider(value)
-	v, ok := c.vendor(name)
-	if !ok {
-		text := "provider = " + quoted(name) + " (" + origin.String() + "): is not known"
-		if near := Nearest(name, c.vendorNames()); near != "" {
-			text += "; did you mean " + near + "?"
-		}
-		problems.add(Problem{Setting: "provider", Text: text, Mend: []string{c.mendProvider()}})
-		return Vendor{}, false
-	}
 	p.Provider, p.ProviderOrigin = v.Name, origin
 	return v, true
+}
+
+// unknownProvider words a name that no provider has.
+func (c *Config) unknownProvider(name string, origin Origin) Problem {
+	text := "provider = " + quoted(name) + " (" + origin.String() + "): is not known"
+	if near := Nearest(name, c.vendorNames()); near != "" {
+		text += "; did you mean " + near + "?"
+	}
+	return Problem{Setting: "provider", Text: text, Mend: []string{c.mendProvider()}}
 }
 
 // mendProvider names the ways to name a provider.
@@ -120,18 +126,14 @@ func (c *Config) static(v Vendor, problems *Problems) *Static {
 // are there.
 func (c *Config) inferred(p *Profile, s *section, sel selection, problems *Problems) (Vendor, bool) {
 	var found []Vendor
-	var evidence []string
+	var evidence []Origin
 	for _, v := range c.in.Vendors {
-		if sign := c.signOf(v, s, c.ignored(sel)); sign != "" {
+		if sign, ok := c.signOf(v, s, c.ignored(sel)); ok {
 			found, evidence = append(found, v), append(evidence, sign)
 		}
 	}
 	if len(found) == 1 {
-		p.Provider = found[0].Name
-		p.ProviderOrigin = Origin{Kind: FromEnv, Name: evidence[0]}
-		if s != nil && s.entries[evidence[0]].value != "" {
-			p.ProviderOrigin = s.entries[evidence[0]].origin(c.doc.path)
-		}
+		p.Provider, p.ProviderOrigin = found[0].Name, evidence[0]
 		return found[0], true
 	}
 	if sel.identityOnly || c.doc.broken {
@@ -139,9 +141,13 @@ func (c *Config) inferred(p *Profile, s *section, sel selection, problems *Probl
 	}
 	if len(found) > 1 {
 		c.checkAll(found, problems)
+		signs := make([]string, len(found))
+		for i, v := range found {
+			signs[i] = v.Name + ": " + evidence[i].String()
+		}
 		problems.add(Problem{
 			Setting: "provider",
-			Text:    "settings of several providers are there (" + strings.Join(evidence, ", ") + "), and nothing says which is meant",
+			Text:    "settings of several providers are there (" + strings.Join(signs, ", ") + "), and nothing says which is meant",
 			Mend:    []string{c.mendProvider()},
 		})
 		return Vendor{}, false
@@ -154,24 +160,24 @@ func (c *Config) inferred(p *Profile, s *section, sel selection, problems *Probl
 	return Vendor{}, false
 }
 
-// signOf is a variable, or a key of the profile, that only makes sense for v.
-func (c *Config) signOf(v Vendor, s *section, ignore func(string) bool) string {
+// signOf is a variable, a flag, or a key of the profile that only makes sense for v.
+func (c *Config) signOf(v Vendor, s *section, ignore func(string) bool) (Origin, bool) {
 	names := append(c.env.names("AWF_AUTH_"+strings.ToUpper(v.Name)+"_"), v.federation()...)
 	slices.Sort(names)
 	for _, name := range names {
 		if _, ok := c.env.get(name); ok && (ignore == nil || !ignore(name)) {
-			return name
+			return Origin{Kind: FromEnv, Name: name}, true
 		}
 	}
 	for _, f := range v.Fields {
-		if f.Flag != "" && len(c.in.Flags[f.Flag]) > 0 && c.only(v, f.Name) {
-			return "--" + f.Flag
+		if _, ok := c.flag(f); ok {
+			return Origin{Kind: FromFlag, Name: f.Flag}, true
 		}
 		if s != nil && s.entries[f.Name].value != "" && c.only(v, f.Name) {
-			return f.Name
+			return s.entries[f.Name].origin(c.doc.path), true
 		}
 	}
-	return ""
+	return Origin{}, false
 }
 
 // only reports whether no vendor but v has a field of that name.

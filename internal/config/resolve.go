@@ -123,25 +123,17 @@ func (f Field) echo(value string) string {
 
 // mend names all ways to give the field, and the form.
 func (f Field) mend(prefix string) string {
-	var ways []string
-	for _, name := range f.Env {
-		ways = append(ways, name)
-	}
+	ways := slices.Clone(f.Env)
 	if f.Flag != "" {
 		ways = append(ways, "--"+f.Flag)
 	}
-	if prefix != noKey {
-		ways = append(ways, prefix+f.Name+" in the config file")
-	}
+	ways = append(ways, prefix+f.Name+" in the config file")
 	text := "set " + strings.Join(ways, ", or ")
 	if f.Form != "" {
 		text += " to " + f.Form
 	}
 	return text
 }
-
-// noKey as a prefix says that the file has no key for a field.
-const noKey = "\x00"
 
 func (v Values) bool(name string) bool {
 	b, _ := strconv.ParseBool(v.Get(name))

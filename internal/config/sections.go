@@ -53,15 +53,13 @@ func (r *reader) profile(name string, keyNode, n *yaml.Node) {
 	}
 	s := &section{name: name, line: keyNode.Line, entries: map[string]entry{}}
 	r.doc.profiles = append(r.doc.profiles, s)
-	fields := r.fieldsOf(r.provider(n))
-	allowed := append([]string{"provider", "identity"}, fieldNames(fields)...)
-	r.mapping(n, what, allowed, func(key string, _, value *yaml.Node) {
+	keys := r.keysOf(r.provider(n))
+	r.mapping(n, what, keys.names, func(key string, _, value *yaml.Node) {
 		if key == "identity" {
 			s.identity = r.identity(value, what)
 			return
 		}
-		at := slices.IndexFunc(fields, func(f Field) bool { return f.Name == key })
-		if at >= 0 && fields[at].List {
+		if slices.Contains(keys.lists, key) {
 			r.joined(s, key, value)
 			return
 		}
@@ -74,19 +72,13 @@ func (r *reader) profile(name string, keyNode, n *yaml.Node) {
 // joined keeps a list as its values with commas between them.
 func (r *reader) joined(s *section, key string, n *yaml.Node) {
 	values := r.list(n, key)
-	one := resolved(n).Kind != yaml.SequenceNode
-	text := ""
-	for i, v := range values {
-		if !one && strings.Contains(v, ",") {
-			r.wrong(n, "", "%s: a value of the list holds a comma", key)
+	for _, v := range values {
+		if len(values) > 1 && strings.Contains(v, ",") {
+			r.wrong(n, "write it as an item of its own", "%s: a value of the list holds a comma", key)
 			return
 		}
-		if i > 0 {
-			text += ","
-		}
-		text += v
 	}
-	if !blank(text) {
+	if text := strings.Join(values, ","); !blank(text) {
 		s.entries[key] = entry{value: text, line: n.Line}
 	}
 }
@@ -103,8 +95,12 @@ func (r *reader) provider(n *yaml.Node) string {
 	return ""
 }
 
-// fieldsOf are the fields that a profile of the named provider may have.
-func (r *reader) fieldsOf(provider string) []Field {
+// keysOf are the keys that a profile of the named provider may have, those of
+// every provider when it is unknown.
+func (r *reader) keysOf(provider string) profileKeys {
+	if keys, ok := r.keys[provider]; ok {
+		return keys
+	}
 	fields := append(ProfileFields(), profileGlobals()...)
 	known := slices.ContainsFunc(r.vendors, func(v Vendor) bool { return v.Name == provider })
 	for _, v := range r.vendors {
@@ -112,7 +108,16 @@ func (r *reader) fieldsOf(provider string) []Field {
 			fields = append(fields, v.Fields...)
 		}
 	}
-	return fields
+	keys := profileKeys{names: append([]string{"provider", "identity"}, fieldNames(fields)...)}
+	for _, f := range fields {
+		if f.List {
+			keys.lists = append(keys.lists, f.Name)
+		}
+	}
+	if known || provider == "" {
+		r.keys[provider] = keys
+	}
+	return keys
 }
 
 // identity reads a profile's identity: a mapping, or the short form of --identity.
@@ -145,7 +150,7 @@ func identityKeys() []string { return []string{"type", "path", "name", "argv", "
 func (r *reader) references() {
 	names := r.doc.names()
 	missing := func(name string, line int, what string) {
-		if name == "" || slices.Contains(names, name) {
+		if name == "" || r.full() || slices.Contains(names, name) {
 			return
 		}
 		text := what + " names the profile " + quoted(name) + ", which the file does not have"

@@ -77,10 +77,14 @@ func (id Identity) String() string {
 	case Env:
 		return "env:" + id.EnvName
 	case Command:
-		if len(id.Argv) > 1 {
-			return fmt.Sprintf("command:%s (and %d arguments)", id.Argv[0], len(id.Argv)-1)
+		switch n := len(id.Argv) - 1; n {
+		case -1, 0:
+			return "command:" + strings.Join(id.Argv, "")
+		case 1:
+			return "command:" + id.Argv[0] + " (1 argument)"
+		default:
+			return fmt.Sprintf("command:%s (%d arguments)", id.Argv[0], n)
 		}
-		return "command:" + strings.Join(id.Argv, "")
 	}
 	return string(id.Type)
 }
