@@ -29,6 +29,9 @@ type Assertion struct {
 	// ID is the hex SHA-256 of the jti claim, empty when there is none.
 	ID        string
 	ExpiresAt time.Time
+	// Minted says that the token was made for this exchange, so that nobody else
+	// can have presented it. It serves messages only.
+	Minted bool
 
 	// What follows is not secret and serves messages only.
 
