@@ -3,13 +3,13 @@ package child
 import "strings"
 
 // Env is an environment as os.Environ gives it. Of names that occur twice the
-// last one counts. Its methods change a copy.
+// first one counts, as for the C library. Its methods change a copy.
 type Env []string
 
 // Get returns the value of name and whether it is there.
 func (e Env) Get(name string) (string, bool) {
-	for i := len(e) - 1; i >= 0; i-- {
-		if n, v, _ := strings.Cut(e[i], "="); sameName(n, name) {
+	for _, entry := range e {
+		if n, v, _ := strings.Cut(entry, "="); sameName(n, name) {
 			return v, true
 		}
 	}

@@ -76,7 +76,7 @@ func TestSetReplaces(t *testing.T) {
 	t.Parallel()
 	env := child.Env{"A=1", "B=2", "A=3"}
 	v, _ := env.Get("A")
-	assert.Equal(t, "3", v, "the last one counts")
+	assert.Equal(t, "1", v, "the first one counts")
 	assert.Equal(t, child.Env{"B=2", "A=4"}, env.Set("A", "4"))
 	assert.Equal(t, "A=1 B=2 A=3", strings.Join(env, " "), "the original is untouched")
 }
