@@ -75,7 +75,7 @@ func infoOf(st *unix.Stat_t) Info {
 
 // readAll reads fd to its end; more than limit bytes are an error.
 func readAll(fd int, limit int64, size int64) ([]byte, error) {
-	buf := make([]byte, 0, min(size, limit)+1)
+	buf := make([]byte, 0, min(max(size, 255), limit)+1) // files of /proc have no size
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
