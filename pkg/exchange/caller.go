@@ -1,0 +1,98 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/awf-cred/awf-cred/internal/jwt"
+	"github.com/awf-cred/awf-cred/internal/safehttp"
+	"github.com/awf-cred/awf-cred/pkg/secret"
+)
+
+// caller sends the requests of one provider.
+type caller struct {
+	provider string
+	doer     Doer
+	now      func() time.Time
+	agent    string
+}
+
+func newCaller(provider string, doer Doer, now func() time.Time, agent string) caller {
+	if now == nil {
+		now = time.Now //nolint:forbidigo // the default of a public parameter
+	}
+	return caller{provider, doer, now, agent}
+}
+
+// request is one POST. Its parts that may be echoed are in secrets.
+type request struct {
+	step        string
+	url         string
+	contentType string
+	header      [][2]string
+	body        []byte
+	secrets     []secret.Value
+}
+
+// post sends a request once. An error means that there was no answer.
+func (c caller) post(ctx context.Context, r request) (*reply, *Error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(r.body))
+	if err != nil {
+		return nil, &Error{Provider: c.provider, Step: r.step, Cause: Internal, Unsent: true, Err: errors.New("the request cannot be built")}
+	}
+	// A client that follows redirects or repeats requests could do so only with
+	// a second copy of the body.
+	req.GetBody = nil
+	req.Header.Set("Content-Type", r.contentType)
+	req.Header.Set("Accept", "application/json")
+	if c.agent != "" {
+		req.Header.Set("User-Agent", c.agent)
+	}
+	for _, h := range r.header {
+		req.Header.Set(h[0], h[1])
+	}
+	sent := c.now()
+	res, err := c.doer.Do(req)
+	if err != nil {
+		return nil, c.broken(r.step, safehttp.AsError(err))
+	}
+	out := &reply{caller: c, step: r.step, secrets: r.secrets, status: res.StatusCode, header: res.Header, sent: sent, got: c.now()}
+	if out.body, err = safehttp.ReadBody(res); err != nil {
+		out.cut = safehttp.AsError(err)
+	}
+	return out, nil
+}
+
+// broken is a request without a whole answer.
+func (c caller) broken(step string, err *safehttp.Error) *Error {
+	e := &Error{Provider: c.provider, Step: step, Cause: Unavailable, Unsent: err.Unsent, Err: err}
+	switch {
+	case err.Kind == safehttp.Endpoint:
+		e.Cause = Usage
+	case err.Kind == safehttp.TooLarge, err.Kind == safehttp.Encoding:
+		e.Cause = Refused
+	case err.Retryable():
+		e.Retries = RetryAlways
+	}
+	return e
+}
+
+// check refuses what cannot be an assertion before it is sent.
+func (c caller) check(a Assertion) *Error {
+	t := a.Token.Reveal()
+	problem := ""
+	switch {
+	case t == "":
+		problem = "the assertion is empty"
+	case len(t) > jwt.MaxBytes:
+		problem = "the assertion has more than 16 KiB"
+	case !all(t, func(b byte) bool { return isIDByte(b) || b == '.' }):
+		problem = "the assertion is not a JWT: it has a character that no JWT has"
+	default:
+		return nil
+	}
+	return &Error{Provider: c.provider, Step: stepExchange, Cause: Identity, Unsent: true, Description: problem}
+}
