@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/awf-cred/awf-cred/internal/relay"
+)
+
+// logDone writes a line for each request, at debug.
+func (p *Policy) logDone(r *record) {
+	ctx := context.Background()
+	if !p.o.Log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	s := &r.Summary
+	p.o.Log.LogAttrs(ctx, slog.LevelDebug, "request",
+		slog.String("profile", p.o.Profile), slog.String("method", string(r.Method)), slog.String("path", string(r.Path)),
+		slog.Int("status", s.Status), slog.Duration("wait", s.FirstByte), slog.Duration("duration", s.Total),
+		slog.Bool("broken", s.Broken), slog.String("refused", s.Refused),
+		slog.String("request_id", string(r.AppendRequestID(nil))))
+}
+
+// logFault keeps relay's error for whoever debugs; clients never see it.
+func (p *Policy) logFault(r *record, f relay.Fault) {
+	ctx := context.Background()
+	if !p.o.Log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	id := ""
+	if r != nil {
+		id = string(appendID(nil, r.id))
+	}
+	p.o.Log.LogAttrs(ctx, slog.LevelDebug, "request failed",
+		slog.String("profile", p.o.Profile), slog.String("reason", f.Reason), slog.Any("error", f.Err), slog.String("request_id", id))
+}
