@@ -18,12 +18,12 @@ func JSON(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return escapeSteering(b.Bytes()), nil
+	return Escape(b.Bytes()), nil
 }
 
-// escapeSteering replaces steering characters in valid JSON, where they can only
+// Escape replaces steering characters in JSON that is valid, where they can only
 // stand inside strings. encoding/json has escaped those below U+0020 already.
-func escapeSteering(in []byte) []byte {
+func Escape(in []byte) []byte {
 	if !needsEscape(in) {
 		return in
 	}

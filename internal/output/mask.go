@@ -65,5 +65,5 @@ func jsonText(s string) string {
 	if enc.Encode(s) != nil || b.Len() < 3 {
 		return ""
 	}
-	return string(escapeSteering(b.Bytes()[1 : b.Len()-2]))
+	return string(Escape(b.Bytes()[1 : b.Len()-2]))
 }

@@ -35,7 +35,7 @@ func run(t *testing.T, shell, script string, stdin []byte) string {
 	case "fish":
 		args = append([]string{"--no-config"}, args...)
 	}
-	cmd := exec.Command(shell, args...)
+	cmd := exec.CommandContext(t.Context(), shell, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GONE=still here", "HOME=" + os.TempDir(), "LC_ALL=C.UTF-8"}
 	cmd.Stdin = bytes.NewReader(stdin)
 	var stderr bytes.Buffer

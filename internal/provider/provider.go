@@ -25,13 +25,27 @@ type Deps struct {
 // Provider is one vendor.
 type Provider struct {
 	Name   string
+	Kind   exchange.Kind // of what an exchange grants
 	Fields []config.Field
 	// StaticKeys are the variables of the vendor's static key, strongest first.
 	StaticKeys []string
+	// StaticConflicts are the variables that a client prefers to a static key.
+	StaticConflicts []string
 	// IdentityEnv are the vendor's own identity variables, in order of
 	// precedence; a name that ends in _FILE holds a path.
 	IdentityEnv []string
+	// FederationEnv are the variables that, besides AWF_AUTH_<NAME>_*, say that
+	// this vendor is meant; nil: see [config.Vendor].
+	FederationEnv []string
+	// Endpoints are the fields that hold a URL which assertions are sent to: one
+	// that is not the vendor's is named once before it is used.
+	Endpoints []string
+	// Check finds settings that contradict each other; nil: none can.
+	Check func(config.Values) []config.Conflict
 
+	// Audience is what an identity token is minted for unless the setting
+	// audience says otherwise.
+	Audience func(config.Values) string
 	// New checks the settings and builds the exchanger.
 	New func(config.Values, Deps) (tokensource.Exchanger, error)
 	// Header is `token --format header`: one line without its end.
@@ -43,6 +57,7 @@ type Provider struct {
 
 	// Upstream, Injector and ProxyEnv serve `serve` and `exec`.
 	Upstream func(v config.Values, env func(string) string) (*url.URL, string, error) // URL, base path
+	Targets  []string                                                                 // variables that hold the upstream's host: see [TargetWarning]
 	Injector func(config.Values) (proxy.Injector, error)
 	ProxyEnv func(v config.Values, base *url.URL, key secret.Value) []output.Var
 	// Inference are the --allow rules that the word `inference` stands for.
@@ -52,7 +67,7 @@ type Provider struct {
 }
 
 // All is every provider, in the order in which they are named to the user.
-var All = []Provider{}
+var All = []Provider{anthropic}
 
 // Lookup finds a provider by name.
 func Lookup(name string) (Provider, bool) {

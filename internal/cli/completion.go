@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/internal/output"
+	"github.com/awf-cred/awf-cred/internal/provider"
+)
+
+// isCompletion reports whether the shell asks for completions: the hidden
+// commands of cobra's scripts.
+func isCompletion(command string) bool {
+	return command == cobra.ShellCompRequestCmd || command == cobra.ShellCompNoDescRequestCmd
+}
+
+// registerCompletions makes values completable. It is done only when the shell
+// asks, not on the way of a token.
+func registerCompletions(a *app, root *cobra.Command) {
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		for name, words := range completions(a) {
+			if cmd.LocalNonPersistentFlags().Lookup(name) != nil || cmd == root && cmd.PersistentFlags().Lookup(name) != nil {
+				_ = cmd.RegisterFlagCompletionFunc(name, complete(words))
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root)
+}
+
+// completions are the words that each flag takes, with a description after a tab.
+func completions(a *app) map[string]func(*cobra.Command) []string {
+	fixed := func(words []string) func(*cobra.Command) []string {
+		return func(*cobra.Command) []string { return words }
+	}
+	m := map[string]func(*cobra.Command) []string{
+		"format":   formatWords,
+		"shell":    fixed(shellWords()),
+		"for":      fixed(provider.Consumers()),
+		"provider": fixed(provider.Names()),
+		"identity": fixed([]string{"github", "file:", "env:"}),
+		"profile":  func(cmd *cobra.Command) []string { return a.profileWords(cmd) },
+	}
+	for _, f := range config.GlobalFields() {
+		if len(f.Values) > 0 {
+			m[f.Flag] = fixed(f.Values)
+		}
+	}
+	return m
+}
+
+// complete offers words; where there are none the shell's file names are no help
+// either.
+func complete(words func(*cobra.Command) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		var out []string
+		directive := cobra.ShellCompDirectiveNoFileComp
+		for _, word := range words(cmd) {
+			if strings.HasPrefix(word, begun) {
+				out = append(out, word)
+			}
+		}
+		if strings.HasPrefix(begun, "file:") || len(out) == 1 && strings.HasSuffix(out[0], ":") {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		return out, directive
+	}
+}
+
+// formatWords are the formats of the command at hand.
+func formatWords(cmd *cobra.Command) []string {
+	switch cmd.Name() {
+	case "token", "exchange":
+		var words []string
+		for _, f := range output.Formats {
+			words = append(words, f.Name+"\t"+f.Help)
+		}
+		return words
+	case "mint":
+		return []string{"token", "json"}
+	default:
+		return []string{"text", "json"}
+	}
+}
+
+func shellWords() []string {
+	var words []string
+	for _, d := range output.Dialects {
+		words = append(words, d.Name+"\t"+d.Help)
+	}
+	return words
+}
+
+// profileWords are the profiles of the config file that the command line names.
+func (a *app) profileWords(cmd *cobra.Command) []string {
+	a.cmd = cmd
+	in, err := a.inputs()
+	if err != nil {
+		return nil
+	}
+	cfg, _ := config.Load(in)
+	return cfg.ProfileNames()
+}

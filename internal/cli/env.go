@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/awf-cred/awf-cred/internal/atomicfile"
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/internal/output"
+	"github.com/awf-cred/awf-cred/internal/provider"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
+)
+
+type envOptions struct {
+	shell    string
+	consumer string
+	unset    bool
+}
+
+func newEnvCmd(a *app) *cobra.Command {
+	var o envOptions
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Print a credential as the variables that an SDK reads",
+		Long: `Print assignments of the variables by which an unmodified SDK or agent finds the
+credential, and removals of those that it would prefer. They are safe to be
+evaluated, whatever a server answered.
+
+On an error nothing is printed on standard output. The short form
+eval "$(awf-cred env)" does not notice a failure; the first example does.
+
+--shell github appends to the file named by GITHUB_ENV, for the later steps of a
+job. It cannot remove a variable, and neither can dotenv: both refuse if a
+conflicting variable is set.`,
+		Example: `  out=$(awf-cred env) && eval "$out"
+  awf-cred env --for claude-code
+  awf-cred env --shell fish | source
+  awf-cred env --shell powershell | Out-String | Invoke-Expression
+  awf-cred env --shell github
+  awf-cred env --unset`,
+		Args:        noArguments,
+		Annotations: map[string]string{usesSettings: "yes"},
+		RunE:        a.action(func(ctx context.Context, _ []string) error { return runEnv(ctx, a, o) }),
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&o.shell, "shell", "", "`"+strings.Join(output.DialectNames(), "|")+"` (default: "+output.DefaultDialect(a.sys.GOOS)+")")
+	fs.StringVar(&o.consumer, "for", "", "who reads the variables: `"+strings.Join(provider.Consumers(), "|")+"` (default: sdk)")
+	fs.BoolVar(&o.unset, "unset", false, "print the removals of all variables that any form sets; mints nothing")
+	minTTLFlag(cmd)
+	return cmd
+}
+
+func runEnv(ctx context.Context, a *app, o envOptions) error {
+	dialect, err := a.dialect(o.shell)
+	if err != nil {
+		return err
+	}
+	if o.unset {
+		return a.unset(dialect)
+	}
+	_, p, err := a.profile()
+	if err != nil {
+		return err
+	}
+	if err := a.checkEnv(dialect, p, o.consumer); err != nil {
+		return err
+	}
+	ctx, cancel := a.within(ctx)
+	defer cancel()
+	w, err := a.source(ctx, p, wiring{})
+	if err != nil {
+		return err
+	}
+	c, err := w.obtain(ctx, false)
+	if err != nil {
+		return err
+	}
+	a.masks.hideCredential(c)
+	vars, err := variables(p, c, o.consumer)
+	if err != nil {
+		return err
+	}
+	return a.emit(dialect, vars)
+}
+
+func (a *app) dialect(name string) (output.Dialect, error) {
+	if name == "" {
+		name = output.DefaultDialect(a.sys.GOOS)
+	}
+	d, ok := output.LookupDialect(name)
+	if !ok {
+		return d, oneOf("shell", name, output.DialectNames())
+	}
+	return d, nil
+}
+
+// checkEnv finds what would refuse the output before a credential is obtained.
+func (a *app) checkEnv(d output.Dialect, p *config.Profile, consumer string) error {
+	vars, err := variables(p, exchange.Credential{Provider: p.Provider, Kind: kindOf(p), AWS: &exchange.AWSKeys{}}, consumer)
+	if err != nil {
+		return err
+	}
+	if d.Name == "github" && !a.isSet("GITHUB_ENV") {
+		return errNoGitHubEnv
+	}
+	return d.Check(vars, a.isSet)
+}
+
+// variables are what a consumer reads, and what it must not read.
+func variables(p *config.Profile, c exchange.Credential, consumer string) ([]output.Var, error) {
+	v, _ := provider.Lookup(p.Provider)
+	if consumer == "" {
+		consumer = v.Consumers[0]
+	}
+	if err := checkChoice("for", consumer, v.Consumers); err != nil {
+		return nil, err
+	}
+	if p.Static == nil {
+		return v.SDKEnv(p.Values, c, consumer)
+	}
+	var vars []output.Var
+	for _, name := range v.StaticConflicts {
+		if name != p.Static.Env {
+			vars = append(vars, output.Conflict(name))
+		}
+	}
+	return append(vars, output.SetSecret(p.Static.Env, c.Token)), nil
+}
+
+// emit masks what is secret and delivers the assignments.
+func (a *app) emit(d output.Dialect, vars []output.Var) error {
+	a.masks.hide(output.Secrets(vars)...)
+	b, err := d.Render(vars, a.isSet, a.random)
+	if err != nil {
+		return err
+	}
+	if d.Name != "github" {
+		return a.out.send("the environment", b)
+	}
+	path := a.env("GITHUB_ENV")
+	if strings.TrimSpace(path) == "" {
+		return errNoGitHubEnv
+	}
+	if !a.out.claim() {
+		return nil // interrupted: the exit status says so
+	}
+	if err := atomicfile.Append(path, b); err != nil {
+		return &exchange.Error{Step: "GITHUB_ENV", Cause: exchange.Storage, Description: "nothing was written", Err: err}
+	}
+	return nil
+}
+
+var errNoGitHubEnv = &exchange.Error{Step: "GITHUB_ENV", Cause: exchange.Storage, Description: "is not set",
+	Hint: "run it in a step of GitHub Actions, or choose another form: --shell posix"}
+
+// unset prints the removals of what any form sets. It works where nothing else
+// is configured any more: then it covers every provider.
+func (a *app) unset(d output.Dialect) error {
+	providers := provider.All
+	_, p, err := a.profile()
+	if v, ok := provider.Lookup(p.Provider); ok {
+		providers = []provider.Provider{v}
+	} else if err != nil && (a.named("provider", "AWF_AUTH_PROVIDER") || a.named("profile", "AWF_CRED_PROFILE")) {
+		return err
+	}
+	var vars []output.Var
+	for _, v := range providers {
+		vars = append(vars, settable(v, p)...)
+	}
+	return a.emit(d, output.Removals(vars))
+}
+
+// settable are the variables that some form of env sets for a provider.
+func settable(v provider.Provider, p *config.Profile) []output.Var {
+	var set []output.Var
+	values := p.Values
+	if values == nil {
+		values = config.Values{}
+	}
+	for _, consumer := range v.Consumers {
+		vars, err := v.SDKEnv(values, exchange.Credential{Provider: v.Name, Kind: v.Kind, AWS: &exchange.AWSKeys{}}, consumer)
+		if err != nil {
+			continue
+		}
+		for _, one := range vars {
+			if !one.Unset {
+				set = append(set, one)
+			}
+		}
+	}
+	if p.Static != nil {
+		set = append(set, output.Var{Name: p.Static.Env})
+	}
+	return set
+}
+
+// named reports whether a flag or its variable is given.
+func (a *app) named(flag, variable string) bool {
+	f := a.cmd.Flags().Lookup(flag)
+	return f != nil && f.Changed || a.isSet(variable)
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// usesSettings marks commands that resolve a profile: their help lists the
+// settings of the providers.
+const usesSettings = "uses-settings"
+
+const helpWidth = 100
+
+// Section is one part of a command's help.
+type Section struct{ Title, Body string }
+
+// Sections are the parts of a command's help after its description, in order. The
+// command reference is made of the same.
+func Sections(cmd *cobra.Command) []Section {
+	all := []Section{
+		{"Usage", usageLines(cmd)},
+		{"Examples", cmd.Example},
+		{"Commands", commandLines(cmd)},
+		{"Flags", flagLines(cmd, "")},
+	}
+	if cmd.Annotations[usesSettings] != "" {
+		all = append(all, Section{"Settings of the provider", flagLines(cmd, groupSettings)})
+	}
+	all = append(all, Section{"Global flags", flagLines(cmd, groupGlobal)})
+	kept := all[:0]
+	for _, s := range all {
+		if s.Body = strings.TrimRight(s.Body, "\n"); s.Body != "" {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// Description is what a command's help begins with.
+func Description(cmd *cobra.Command) string {
+	if cmd.Long != "" {
+		return strings.TrimSpace(cmd.Long)
+	}
+	return cmd.Short
+}
+
+// helpText is the help of a command. Cobra's own needs text/template.
+func helpText(cmd *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString(Description(cmd) + "\n")
+	for _, s := range Sections(cmd) {
+		b.WriteString("\n" + s.Title + ":\n" + s.Body + "\n")
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nMore about a command: " + cmd.CommandPath() + " [command] --help\n")
+	}
+	return b.String()
+}
+
+func usageLines(cmd *cobra.Command) string {
+	if !cmd.HasAvailableSubCommands() {
+		return "  " + cmd.UseLine()
+	}
+	return "  " + cmd.CommandPath() + " [command] [flags]"
+}
+
+func commandLines(cmd *cobra.Command) string {
+	var b strings.Builder
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() || sub.Name() == "help" {
+			b.WriteString("  " + sub.Name() + strings.Repeat(" ", max(1, 12-len(sub.Name()))) + sub.Short + "\n")
+		}
+	}
+	return b.String()
+}
+
+// flagLines are the flags of one group, those without one for an empty name.
+func flagLines(cmd *cobra.Command, group string) string {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if groupOf(f) == group {
+			fs.AddFlag(f)
+		}
+	})
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if groupOf(f) == group && fs.Lookup(f.Name) == nil {
+			fs.AddFlag(f)
+		}
+	})
+	return fs.FlagUsagesWrapped(helpWidth)
+}
+
+func groupOf(f *pflag.Flag) string {
+	if group := f.Annotations[groupKey]; len(group) > 0 {
+		return group[0]
+	}
+	return ""
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/awf-cred/awf-cred/internal/output"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/secret"
+)
+
+// masks tells the Actions runner what to hide, on standard error, each line once.
+// It is asked as soon as a secret is known and before anything could print it.
+type masks struct {
+	w    io.Writer
+	on   bool
+	mu   sync.Mutex
+	said map[string]bool
+}
+
+func (m *masks) hide(values ...secret.Value) {
+	if !m.on {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.said == nil {
+		m.said = map[string]bool{}
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(output.Masks(values...))) {
+		if !m.said[line] {
+			m.said[line] = true
+			b.WriteString(line)
+		}
+	}
+	if b.Len() > 0 {
+		_, _ = io.WriteString(m.w, b.String())
+	}
+}
+
+// hideCredential masks all secret parts of c.
+func (m *masks) hideCredential(c exchange.Credential) {
+	m.hide(c.Token)
+	if c.AWS != nil {
+		m.hide(c.AWS.SecretAccessKey, c.AWS.SessionToken, c.AWS.AccessKeyID)
+	}
+}

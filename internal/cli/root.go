@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+// Command is the command line without a run of it: for the generated reference.
+func Command(goos string) *cobra.Command { return newRootCmd(newApp(System{GOOS: goos})) }
+
+// newRootCmd is the whole command line.
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "awf-cred",
+		Short: "Keyless credentials for AI APIs",
+		Long: `awf-cred exchanges the identity token of a workload (GitHub Actions, a file, a
+variable, a command) for a short-lived credential of an AI provider, keeps it
+until it expires, and shares it between all processes of a job.`,
+		Example: `  # the token alone, for a script
+  awf-cred token
+
+  # the variables that the provider's SDK reads, for a shell
+  out=$(awf-cred env) && eval "$out"`,
+		Args:              noArguments,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+	}
+	root.RunE = a.action(func(context.Context, []string) error { return root.Help() })
+	root.SetIn(a.sys.In)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _, _ = a.out.Write([]byte(helpText(cmd))) })
+	root.SetUsageFunc(func(*cobra.Command) error { return nil })
+	globalFlags(a, root.PersistentFlags())
+
+	commands := []*cobra.Command{
+		newTokenCmd(a),
+		newEnvCmd(a),
+		newMintCmd(a),
+		newExchangeCmd(a),
+		newStatusCmd(a),
+		newCacheCmd(a),
+		newConfigCmd(a),
+		newVersionCmd(a),
+	}
+	root.AddCommand(commands...)
+	root.SetHelpCommand(newHelpCmd(a, root))
+	return root
+}
+
+// newHelpCmd is `help [command]`.
+func newHelpCmd(a *app, root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: a.action(func(_ context.Context, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return noArguments(cmd, rest)
+			}
+			return cmd.Help()
+		}),
+	}
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/pkg/cache"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/tokensource"
+)
+
+// fillStores opens the cache directory and what lives in it. One that cannot be
+// used is a warning, and a token all the same. The ledger is in it whatever the
+// store; lock and refusals are for stores that processes share.
+func (a *app) fillStores(ctx context.Context, w *wired, how wiring, o *tokensource.Options) error {
+	store := w.Profile.Cache
+	if how.Store != "" {
+		store = how.Store
+	}
+	label := cache.Label{Provider: w.Provider.Name, Profile: w.Profile.Name, Identity: w.identityLabel(ctx)}
+	dir, err := a.openCache(how.Look)
+	switch {
+	case err != nil && how.Strict:
+		return err
+	case err != nil:
+		a.log.Warn("cache directory is not used", "reason", err)
+	default:
+		o.Ledger = dir.Ledger()
+	}
+	switch store {
+	case "none":
+		return nil
+	case "memory":
+		o.Store = cache.NewMemory(a.sys.Clock, label)
+		return nil
+	}
+	if dir != nil {
+		o.Locker, o.Refusals = dir.Locker(), dir.Refusals()
+	}
+	return a.fillShared(ctx, w.Profile, store, dir, label, o)
+}
+
+// fillShared is the store that processes share: files, or the keyring where it
+// was asked for.
+func (a *app) fillShared(ctx context.Context, p *config.Profile, store string, dir *cache.Directory, label cache.Label, o *tokensource.Options) error {
+	var files tokensource.Store
+	if dir != nil {
+		files = dir.Files(label)
+	}
+	if store == "file" {
+		o.Store = files
+		return nil
+	}
+	keyring, err := cache.NewKeyring(ctx, cache.KeyringOptions{
+		Clock: a.sys.Clock, Label: label, Running: store == "auto", Getenv: a.env,
+	})
+	if store == "auto" {
+		o.Store = cache.NewAuto(keyring, err, files, a.log)
+		return nil
+	}
+	if err != nil {
+		return keyringError(p, err)
+	}
+	o.Store, o.StoreRequired = keyring, true
+	return nil
+}
+
+// keyringError adds what helps: the choice was the user's.
+func keyringError(p *config.Profile, err error) error {
+	var typed *exchange.Error
+	if !errors.As(err, &typed) || typed.Hint != "" {
+		return err
+	}
+	hinted := *typed
+	hinted.Hint = "choose another store (" + p.CacheOrigin.String() + "): --cache file or --cache auto"
+	return &hinted
+}
+
+// openCache opens the cache directory of the configuration.
+func (a *app) openCache(look bool) (*cache.Directory, error) {
+	dir := a.cfg.Global.CacheDir
+	if dir == "" {
+		return nil, &exchange.Error{Step: "cache", Cause: exchange.Storage,
+			Description: "no directory for it is known: " + a.cfg.Global.CacheReason, Hint: "name one with --cache-dir or AWF_CRED_CACHE_DIR"}
+	}
+	return cache.Open(cache.Options{Dir: dir, Clock: a.sys.Clock, Look: look})
+}

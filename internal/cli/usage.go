@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/internal/scrub"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
+)
+
+// usage is a mistake on the command line: what is wrong and how it would be right.
+func usage(what, why string, hints ...string) error {
+	return &exchange.Error{Step: what, Cause: exchange.Usage, Description: why, Hint: strings.Join(hints, "\n")}
+}
+
+// commandLineError words an error of cobra or pflag, with the nearest name.
+func commandLineError(cmd *cobra.Command, err error) error {
+	var own *exchange.Error
+	if errors.As(err, &own) {
+		return err
+	}
+	help := "run: " + cmd.CommandPath() + " --help"
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown.GetSpecifiedName(), help)
+	case errors.As(err, &missing):
+		return usage("flag --"+missing.GetSpecifiedName(), "its value is missing", help)
+	case errors.As(err, &invalid):
+		return usage("flag --"+invalid.GetFlag().Name, "its value is not valid", help)
+	default:
+		return usage(cmd.CommandPath(), scrub.Text(err.Error()), help)
+	}
+}
+
+func unknownFlag(cmd *cobra.Command, name, help string) error {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	hints := []string{help}
+	if near := config.Nearest(name, names); near != "" {
+		hints = append([]string{"did you mean --" + near + "?"}, hints...)
+	}
+	dashes := "--"
+	if len(name) == 1 {
+		dashes = "-"
+	}
+	return usage("flag "+dashes+scrub.Text(name), "is not known", hints...)
+}
+
+// oneOf is the error of a word that is not in a list.
+func oneOf(flag, value string, words []string) error {
+	hints := []string{"choose one of: " + strings.Join(words, ", ")}
+	if near := config.Nearest(value, words); near != "" {
+		hints = append([]string{"did you mean --" + flag + " " + near + "?"}, hints...)
+	}
+	return usage("flag --"+flag, scrub.Text(value)+" is not known", hints...)
+}
+
+// noArguments refuses arguments; for a command with subcommands they are the name
+// of one that does not exist.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	help := "run: " + cmd.CommandPath() + " --help"
+	if !cmd.HasSubCommands() {
+		return usage(cmd.CommandPath(), "takes no argument, but got "+scrub.Text(args[0]), help)
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	hints := []string{help}
+	if near := config.Nearest(args[0], names); near != "" {
+		hints = append([]string{"did you mean " + cmd.CommandPath() + " " + near + "?"}, hints...)
+	}
+	return usage("command "+scrub.Text(args[0]), "is not known to "+cmd.CommandPath(), hints...)
+}
