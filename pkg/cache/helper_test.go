@@ -13,6 +13,7 @@ import (
 	"github.com/awf-cred/awf-cred/pkg/cache"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/secret"
+	"github.com/awf-cred/awf-cred/test/secretservice"
 )
 
 const helperVariable = "AWF_CRED_CACHE_TEST_HELPER"
@@ -41,6 +42,12 @@ func self(t *testing.T, args ...string) *exec.Cmd { t.Helper(); return helper(t,
 
 func runHelper(args []string) error {
 	ctx := context.Background()
+	switch args[0] {
+	case "secretservice": // ADDRESS BEHAVIOUR
+		return secretservice.Run(ctx, args[1], secretservice.Behaviour(args[2]), func() { fmt.Println("ready") })
+	case "keyring": // VERB [TOKEN]
+		return useKeyring(ctx, args[1], args[2:])
+	}
 	d, err := cache.Open(cache.Options{Dir: args[1], Clock: clock.System{}})
 	if err != nil {
 		return err
