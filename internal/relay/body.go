@@ -1,0 +1,301 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+var errBadBody = errors.New("malformed body")
+
+// body is a request's body on its way: what has come, what of it is still held for
+// a second attempt, and what is to come. What it yields is what goes upstream:
+// the client's bytes, with the trailer section filtered.
+type body struct {
+	pool    *buffers
+	budget  *Budget
+	limit   int64         // of what is held
+	trailer func([]Field) // the policy's
+	done    atomic.Bool   // read to its end
+	total   atomic.Int64  // bytes read from the client, framing included
+	framing Framing
+	left    int64 // for Length
+	chunks  chunks
+	section []byte // an incomplete trailer section
+
+	first []byte // came with the head, and lies beside it
+	tail  []byte // the filtered trailer section
+	over  []byte // read beyond the end: the next request
+
+	mu       sync.Mutex
+	keep     bool
+	segments []segment
+	held     int64 // taken from budget
+}
+
+// segment is a pooled buffer with n bytes of the body.
+type segment struct {
+	b []byte
+	n int
+}
+
+// begin starts a new body with what came behind its head. It returns how much of
+// that is the body's.
+func (b *body) begin(framing Framing, length int64, p []byte) (used int, ok bool) {
+	b.framing, b.left, b.chunks = framing, length, chunks{}
+	b.first, b.tail, b.over, b.section = nil, nil, nil, nil
+	b.keep = true
+	b.done.Store(framing == NoBody)
+	b.total.Store(0)
+	if framing == Length && length > b.limit+headSize {
+		b.keep = false
+	}
+	out, used, ok := b.feed(p)
+	b.first = p[:out]
+	b.total.Store(int64(used))
+	return used, ok
+}
+
+// feed follows the framing of p: the first out bytes go upstream as they are, used
+// are the body's. After the last of them done is set and tail complete.
+func (b *body) feed(p []byte) (out, used int, ok bool) {
+	switch b.framing {
+	case NoBody:
+		return 0, 0, true
+	case Length:
+		out = int(min(int64(len(p)), b.left))
+		b.left -= int64(out)
+		if b.left == 0 {
+			b.done.Store(true)
+		}
+		return out, out, true
+	}
+	for out < len(p) && b.chunks.state != chunkTrailer {
+		n, _, ok := b.chunks.step(p[out:])
+		out += n
+		if !ok {
+			return 0, 0, false
+		}
+	}
+	if b.chunks.state != chunkTrailer || out == len(p) {
+		return out, out, true
+	}
+	if len(b.section) == 0 && bytes.HasPrefix(p[out:], []byte("\r\n")) {
+		b.done.Store(true)
+		return out + 2, out + 2, true
+	}
+	section, n, ok := endTrailer(b.section, p[out:], b.trailer)
+	b.section = section
+	if n > 0 {
+		b.tail = section
+		b.done.Store(true)
+	}
+	if n == 0 {
+		n = len(p) - out
+	}
+	return out, out + n, ok
+}
+
+// endTrailer adds p to a trailer section. When that is complete, n is how much of p
+// belongs to it, and section is what remains of it after filtering, with its empty
+// line.
+func endTrailer(section, p []byte, filter func([]Field)) (out []byte, n int, ok bool) {
+	before := len(section)
+	section = append(section, p...)
+	if bytes.IndexByte(p, '\n') < 0 {
+		return section, 0, len(section) < longestTrailer
+	}
+	fields, size, ok := parseTrailer(section, make([]Field, 0, 8))
+	if size == 0 {
+		return section, 0, ok
+	}
+	filter(fields)
+	out = appendFields(make([]byte, 0, size), fields)
+	return append(out, "\r\n"...), size - before, true
+}
+
+// gather takes what of a small body has already arrived, so that it goes upstream
+// in one write with the head.
+func (b *body) gather(s *sock) error {
+	if !s.canTry() || b.framing == Length && b.left > 2*largeSize {
+		return nil
+	}
+	for !b.done.Load() && len(b.segments) < 3 {
+		if !b.current() && !b.add(b.pool.large.get(), true) {
+			return nil
+		}
+		n, again, err := s.tryRead(b.space())
+		if n == 0 {
+			b.dropEmpty()
+			if again {
+				return nil
+			}
+			return err
+		}
+		if _, _, err := b.took(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// more waits for bytes and returns those that go upstream. All that it returned
+// before has been sent. While nothing comes no buffer is held but what is kept.
+func (b *body) more(s *sock) (out, tail []byte, err error) {
+	if s.canTry() {
+		if !b.current() {
+			b.add(b.pool.large.get(), false)
+		}
+		n, again, err := s.tryRead(b.space())
+		if n > 0 {
+			return b.took(n)
+		}
+		b.dropEmpty()
+		if !again {
+			return nil, nil, err
+		}
+	}
+	var n int
+	if b.current() {
+		n, err = s.Read(b.space())
+	} else {
+		var p []byte
+		p, n, err = s.readIdle(nil)
+		if n > 0 {
+			b.add(p, false)
+		}
+	}
+	if n == 0 {
+		return nil, nil, err
+	}
+	return b.took(n)
+}
+
+// took accounts for n bytes that were read into the last segment.
+func (b *body) took(n int) (out, tail []byte, err error) {
+	seg := &b.segments[len(b.segments)-1]
+	p := seg.b[seg.n : seg.n+n]
+	size, used, ok := b.feed(p)
+	b.total.Add(int64(used))
+	if used < n {
+		b.over = append([]byte(nil), p[used:]...)
+	}
+	if !ok {
+		return nil, nil, errBadBody
+	}
+	b.mu.Lock()
+	seg.n += size
+	b.mu.Unlock()
+	return p[:size], b.tail, nil
+}
+
+// space is where the next bytes go.
+func (b *body) space() []byte {
+	seg := &b.segments[len(b.segments)-1]
+	p := seg.b[seg.n:]
+	if b.framing == Length && int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	return p
+}
+
+// current reports whether the last segment has room. What is not kept is
+// overwritten.
+func (b *body) current() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.keep {
+		b.free(1)
+		if len(b.segments) == 1 {
+			b.segments[0].n = 0
+		}
+	}
+	n := len(b.segments)
+	return n > 0 && len(b.segments[n-1].b)-b.segments[n-1].n >= smallSize
+}
+
+// add appends a segment. When what is kept grows beyond its bounds, it is no longer
+// kept; with must, p is refused instead, because what came before is not yet sent.
+func (b *body) add(p []byte, must bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.keep {
+		size := int64(len(p))
+		switch {
+		case b.limit > 0 && b.held+size <= b.limit+largeSize && b.budget.take(size):
+			b.held += size
+		case must:
+			b.giveBack(p)
+			return false
+		default:
+			b.keep = false
+			b.free(0)
+		}
+	} else if must {
+		b.giveBack(p)
+		return false
+	}
+	b.segments = append(b.segments, segment{b: p})
+	return true
+}
+
+func (b *body) dropEmpty() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.segments); n > 0 && b.segments[n-1].n == 0 {
+		p := b.segments[n-1].b
+		b.segments = b.segments[:n-1]
+		if b.held > 0 {
+			b.held -= int64(len(p))
+			b.budget.give(int64(len(p)))
+		}
+		b.giveBack(p)
+	}
+}
+
+// kept reports whether all that was read is still held.
+func (b *body) kept() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.keep
+}
+
+// release ends the keeping. While an upload runs the last segment is its.
+func (b *body) release(uploading bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keep = false
+	last := 0
+	if uploading {
+		last = 1
+	}
+	b.free(last)
+	if !uploading {
+		b.segments = nil
+	}
+}
+
+// free gives back all segments but the last n, and the budget of all.
+func (b *body) free(n int) {
+	if b.held > 0 {
+		b.budget.give(b.held)
+		b.held = 0
+	}
+	k := len(b.segments) - n
+	if k <= 0 {
+		return
+	}
+	for _, s := range b.segments[:k] {
+		b.giveBack(s.b)
+	}
+	b.segments = append(b.segments[:0], b.segments[k:]...)
+}
+
+func (b *body) giveBack(p []byte) {
+	if cap(p) == headSize {
+		b.pool.putHead(p)
+		return
+	}
+	b.pool.large.put(p)
+}
