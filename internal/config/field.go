@@ -27,9 +27,9 @@ func (o Origin) String() string {
 	case FromFlag:
 		return "flag --" + o.Name
 	case FromEnv:
-		return "env " + o.Name
+		return "env " + printable(o.Name)
 	case FromFile:
-		return fmt.Sprintf("file %s:%d", o.File, o.Line)
+		return fmt.Sprintf("file %s:%d", printable(o.File), o.Line)
 	default:
 		return "default"
 	}

@@ -96,7 +96,7 @@ func (r *reader) provider(n *yaml.Node) string {
 }
 
 // keysOf are the keys that a profile of the named provider may have, those of
-// every provider when it is unknown.
+// every provider when it names none, and any at all when it names an unknown one.
 func (r *reader) keysOf(provider string) profileKeys {
 	if keys, ok := r.keys[provider]; ok {
 		return keys
@@ -114,9 +114,10 @@ func (r *reader) keysOf(provider string) profileKeys {
 			keys.lists = append(keys.lists, f.Name)
 		}
 	}
-	if known || provider == "" {
-		r.keys[provider] = keys
+	if !known && provider != "" { // that the provider is unknown is all there is to say
+		return profileKeys{lists: keys.lists}
 	}
+	r.keys[provider] = keys
 	return keys
 }
 
@@ -159,7 +160,7 @@ func (r *reader) references() {
 			text += "; did you mean " + near + "?"
 			mend = []string{"write " + near}
 		}
-		r.problems.add(Problem{Text: entry{line: line}.origin(printable(r.doc.path)).place() + ": " + text, Mend: mend})
+		r.problems.add(Problem{Text: entry{line: line}.origin(r.doc.path).place() + ": " + text, Mend: mend})
 	}
 	missing(r.doc.defaults.value, r.doc.defaults.line, "default_profile")
 	for _, l := range r.doc.serve.Listeners {

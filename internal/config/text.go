@@ -3,8 +3,9 @@ package config
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/awf-cred/awf-cred/internal/scrub"
 )
 
 // longestEcho is how much of a mistaken value a message repeats, in bytes.
@@ -14,7 +15,7 @@ const longestEcho = 64
 // it looks as if somebody put a secret where a name belongs.
 func quoted(value string) string {
 	if looksSecret(value) {
-		return "(redacted)"
+		return redacted
 	}
 	if len(value) > longestEcho {
 		cut := longestEcho
@@ -26,10 +27,14 @@ func quoted(value string) string {
 	return strconv.QuoteToASCII(value)
 }
 
-// looksSecret knows the beginnings of tokens and keys, and URLs with a password.
+// looksSecret knows credentials by their form, those of package scrub and the
+// shorter ones that only occur where a name belongs, and URLs with a password.
 func looksSecret(value string) bool {
-	for _, mark := range []string{"eyJ", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "AKIA", "ASIA", "AIza", "ya29.", "earer ", "bedrock-api-key", "BEGIN "} {
-		if strings.Contains(value, mark) {
+	if strings.Contains(scrub.Text(value), scrub.Placeholder) || strings.Contains(value, "-----BEGIN ") {
+		return true
+	}
+	for _, prefix := range []string{"eyJ", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "AKIA", "ASIA", "AIza"} {
+		if strings.HasPrefix(value, prefix) {
 			return true
 		}
 	}
@@ -37,26 +42,12 @@ func looksSecret(value string) bool {
 }
 
 // printable makes a path or a parser's text fit for one line of a message.
-func printable(s string) string {
-	const longest = 512
-	if len(s) > longest {
-		s = s[:longest] + "..."
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			b.WriteByte('?')
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+func printable(s string) string { return scrub.Text(s) }
 
 // place is an origin in front of a message.
 func (o Origin) place() string {
 	if o.Kind == FromFile {
-		return o.File + ":" + strconv.Itoa(o.Line)
+		return printable(o.File) + ":" + strconv.Itoa(o.Line)
 	}
 	return o.String()
 }
