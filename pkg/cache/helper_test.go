@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 func helper(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), helperVariable+"=1")
+	// A binary with the race detector sleeps for a second before it exits.
+	cmd.Env = append(os.Environ(), helperVariable+"=1", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 
