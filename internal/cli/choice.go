@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -9,7 +10,7 @@ import (
 // textOrJSON defines --format of the commands that tell people and programs the
 // same.
 func textOrJSON(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVar(format, "format", "text", "`text|json`")
+	cmd.Flags().StringVar(format, "format", "text", "`word`: text or json")
 }
 
 func checkTextOrJSON(format string) error {
@@ -21,4 +22,13 @@ func checkChoice(flag, value string, words []string) error {
 		return nil
 	}
 	return oneOf(flag, value, words)
+}
+
+// wordList is a, b or c.
+func wordList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }

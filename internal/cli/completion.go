@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +11,49 @@ import (
 	"github.com/awf-cred/awf-cred/internal/output"
 	"github.com/awf-cred/awf-cred/internal/provider"
 )
+
+// shells are those that completion scripts exist for.
+var shells = []string{"bash", "zsh", "fish", "powershell"}
+
+func newCompletionCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion shell",
+		Short: "Print a completion script for a shell",
+		Long: `Print a script by which a shell completes commands, flags and the values of
+flags: profiles, formats, shells, providers. The shell is bash, zsh, fish or
+powershell.`,
+		Example: `  source <(awf-cred completion bash)
+  awf-cred completion zsh > _awf-cred
+  awf-cred completion fish > ~/.config/fish/completions/awf-cred.fish
+  awf-cred completion powershell | Out-String | Invoke-Expression`,
+		ValidArgs: shells,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return usage(cmd.CommandPath(), "the name of one shell is wanted", "choose one of: "+strings.Join(shells, ", "))
+		},
+		RunE: a.action(func(_ context.Context, args []string) error { return runCompletion(a, args[0]) }),
+	}
+}
+
+func runCompletion(a *app, shell string) error {
+	var b bytes.Buffer
+	root := a.cmd.Root()
+	generate := map[string]func() error{
+		"bash":       func() error { return root.GenBashCompletionV2(&b, true) },
+		"zsh":        func() error { return root.GenZshCompletion(&b) },
+		"fish":       func() error { return root.GenFishCompletion(&b, true) },
+		"powershell": func() error { return root.GenPowerShellCompletionWithDesc(&b) },
+	}[shell]
+	if generate == nil {
+		return oneOfWords("shell", shell, shells)
+	}
+	if err := generate(); err != nil {
+		return err
+	}
+	return a.out.send("the script", b.Bytes())
+}
 
 // isCompletion reports whether the shell asks for completions: the hidden
 // commands of cobra's scripts.

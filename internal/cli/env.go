@@ -45,8 +45,8 @@ conflicting variable is set.`,
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runEnv(ctx, a, o) }),
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.shell, "shell", "", "`"+strings.Join(output.DialectNames(), "|")+"` (default: "+output.DefaultDialect(a.sys.GOOS)+")")
-	fs.StringVar(&o.consumer, "for", "", "who reads the variables: `"+strings.Join(provider.Consumers(), "|")+"` (default: sdk)")
+	fs.StringVar(&o.shell, "shell", "", "`word`: "+wordList(output.DialectNames())+" (default "+output.DefaultDialect(a.sys.GOOS)+")")
+	fs.StringVar(&o.consumer, "for", "", "`word`: who reads the variables: "+wordList(provider.Consumers())+" (default sdk)")
 	fs.BoolVar(&o.unset, "unset", false, "print the removals of all variables that any form sets; mints nothing")
 	minTTLFlag(cmd)
 	return cmd

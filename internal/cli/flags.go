@@ -94,17 +94,29 @@ func field(fields []config.Field, name string) config.Field {
 
 // metaOf is the word that stands for a value in a help text.
 func metaOf(f config.Field) string {
+	switch f.Name {
+	case "profile", "provider":
+		return "name"
+	case "identity":
+		return "source"
+	case "audience":
+		return "audience"
+	}
 	switch {
 	case f.Bool:
 		return "bool"
 	case f.Path:
 		return "path"
+	case len(f.Values) > 0:
+		return "word"
 	case strings.HasPrefix(f.Form, "a duration"):
 		return "duration"
-	case f.Form != "" && !strings.Contains(f.Form, " "):
-		return f.Form
-	case len(f.Values) > 0:
-		return strings.ReplaceAll(strings.ReplaceAll(f.Form, ", ", "|"), " or ", "|")
+	case strings.Contains(f.Form, "UUID"):
+		return "uuid"
+	case strings.Contains(f.Form, "URL"):
+		return "url"
+	case strings.Contains(f.Form, "_…"):
+		return "id"
 	default:
 		return "value"
 	}

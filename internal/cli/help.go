@@ -11,8 +11,6 @@ import (
 // settings of the providers.
 const usesSettings = "uses-settings"
 
-const helpWidth = 100
-
 // Section is one part of a command's help.
 type Section struct{ Title, Body string }
 
@@ -78,18 +76,58 @@ func commandLines(cmd *cobra.Command) string {
 
 // flagLines are the flags of one group, those without one for an empty name.
 func flagLines(cmd *cobra.Command, group string) string {
-	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if groupOf(f) == group {
-			fs.AddFlag(f)
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, fs := range []*pflag.FlagSet{cmd.Flags(), cmd.InheritedFlags()} {
+		fs.VisitAll(func(f *pflag.Flag) {
+			if groupOf(f) == group && !f.Hidden && !seen[f.Name] {
+				seen[f.Name] = true
+				b.WriteString(flagLine(f))
+			}
+		})
+	}
+	return b.String()
+}
+
+// The columns of a flag's description.
+const (
+	helpColumn = 26
+	helpWidth  = 88
+)
+
+func flagLine(f *pflag.Flag) string {
+	name, help := pflag.UnquoteUsage(f)
+	help = strings.TrimPrefix(help, name+": ")
+	left := "  --" + f.Name
+	if name != "" && f.Value.Type() != "bool" {
+		left += " " + name
+	}
+	if d := f.DefValue; d != "" && d != "false" && d != "[]" && d != "0" && d != "0s" {
+		help += " (default " + d + ")"
+	}
+	var b strings.Builder
+	b.WriteString(left)
+	column := len(left)
+	if column > helpColumn-2 {
+		b.WriteByte('\n')
+		column = 0
+	}
+	for _, word := range strings.Fields(help) {
+		switch {
+		case column > helpColumn && column+1+len(word) > helpWidth:
+			b.WriteByte('\n')
+			column = 0
+			fallthrough
+		case column < helpColumn:
+			b.WriteString(strings.Repeat(" ", helpColumn-column) + word)
+			column = helpColumn + len(word)
+		default:
+			b.WriteString(" " + word)
+			column += 1 + len(word)
 		}
-	})
-	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) {
-		if groupOf(f) == group && fs.Lookup(f.Name) == nil {
-			fs.AddFlag(f)
-		}
-	})
-	return fs.FlagUsagesWrapped(helpWidth)
+	}
+	b.WriteByte('\n')
+	return b.String()
 }
 
 func groupOf(f *pflag.Flag) string {

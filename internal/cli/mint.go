@@ -28,13 +28,13 @@ read from the file, variable or command that is configured. It is not sent
 anywhere. Whoever has it can take this workload's place until it expires.`,
 		Example: `  awf-cred mint
   awf-cred mint --audience https://api.anthropic.com --format json
-  awf-cred mint --identity file:/var/run/secrets/token --format json`,
+  awf-cred mint --identity file:token.jwt --format json`,
 		Args:        noArguments,
 		Annotations: map[string]string{usesSettings: "yes"},
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runMint(ctx, a, o) }),
 	}
 	cmd.Flags().StringVar(&o.audience, "audience", "", "`audience` to ask for (default: the provider's)")
-	cmd.Flags().StringVar(&o.format, "format", "token", "`token|json`; json adds the claims and the expiry")
+	cmd.Flags().StringVar(&o.format, "format", "token", "`word`: token or json, which adds the claims and the expiry")
 	return cmd
 }
 

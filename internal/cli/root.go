@@ -25,7 +25,7 @@ until it expires, and shares it between all processes of a job.`,
 		Args:              noArguments,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		DisableAutoGenTag: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.RunE = a.action(func(context.Context, []string) error { return root.Help() })
 	root.SetIn(a.sys.In)
@@ -43,6 +43,7 @@ until it expires, and shares it between all processes of a job.`,
 		newStatusCmd(a),
 		newCacheCmd(a),
 		newConfigCmd(a),
+		newCompletionCmd(a),
 		newVersionCmd(a),
 	}
 	root.AddCommand(commands...)

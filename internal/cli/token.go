@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/awf-cred/awf-cred/internal/config"
@@ -31,7 +29,8 @@ AWF_AUTH_TYPE absent and a static key of the provider present, that key is
 printed as it is.`,
 		Example: `  awf-cred token
   awf-cred token --format json
-  curl -H "$(awf-cred token --format header)" https://api.anthropic.com/v1/models
+  awf-cred token --format header
+  awf-cred token --format exec-credential
   awf-cred token --min-ttl 5m --cache-dir "$RUNNER_TEMP/credentials"`,
 		Args:        noArguments,
 		Annotations: map[string]string{usesSettings: "yes"},
@@ -46,7 +45,7 @@ printed as it is.`,
 // formatFlag defines --format of the commands that print a credential.
 func formatFlag(cmd *cobra.Command, format *string) {
 	names := output.FormatNames("")
-	cmd.Flags().StringVar(format, "format", names[0], "`"+strings.Join(names, "|")+"`")
+	cmd.Flags().StringVar(format, "format", names[0], "`word`: "+wordList(names))
 }
 
 // minTTLFlag defines --min-ttl; its meaning is config's.

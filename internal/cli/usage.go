@@ -53,13 +53,17 @@ func unknownFlag(cmd *cobra.Command, name, help string) error {
 	return usage("flag "+dashes+scrub.Text(name), "is not known", hints...)
 }
 
-// oneOf is the error of a word that is not in a list.
+// oneOf is the error of a flag's word that is not in a list.
 func oneOf(flag, value string, words []string) error {
+	return oneOfWords("flag --"+flag, value, words)
+}
+
+func oneOfWords(what, value string, words []string) error {
 	hints := []string{"choose one of: " + strings.Join(words, ", ")}
 	if near := config.Nearest(value, words); near != "" {
-		hints = append([]string{"did you mean --" + flag + " " + near + "?"}, hints...)
+		hints = append([]string{"did you mean " + near + "?"}, hints...)
 	}
-	return usage("flag --"+flag, scrub.Text(value)+" is not known", hints...)
+	return usage(what, scrub.Text(value)+" is not known", hints...)
 }
 
 // noArguments refuses arguments; for a command with subcommands they are the name

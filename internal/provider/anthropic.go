@@ -5,6 +5,7 @@ import (
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/output"
+	"github.com/awf-cred/awf-cred/internal/proxy"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/secret"
 	"github.com/awf-cred/awf-cred/pkg/tokensource"
@@ -62,6 +63,7 @@ var anthropic = Provider{
 		return upstreamOf(v, env, "ANTHROPIC_API_TARGET", "ANTHROPIC_API_BASE_PATH", "api.anthropic.com")
 	},
 	Targets:  []string{"ANTHROPIC_API_TARGET"},
+	Injector: func(config.Values) (proxy.Injector, error) { return proxy.Anthropic("x-api-key"), nil },
 	ProxyEnv: anthropicProxyEnv,
 	Inference: []string{
 		"POST /v1/messages", "POST /v1/messages/count_tokens", "GET /v1/models", "GET /v1/models/*",
