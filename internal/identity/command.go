@@ -22,7 +22,7 @@ type command struct {
 	argv    []string
 	timeout time.Duration
 	keyEnv  []string
-	environ []string
+	environ []string // never nil, which would stand for this process's own
 	env     func(string) string
 	goos    string
 	check   checker

@@ -20,6 +20,7 @@ import (
 // a kubelet renews a token by moving one (projected volumes, `..data`).
 type file struct {
 	path  string
+	said  string // where the path came from
 	check checker
 	clock tokensource.Clock
 }
@@ -80,10 +81,16 @@ func (f *file) read(ctx context.Context, use func(raw string) error) error {
 			return failure("file", f.describe(lastErr), "", ctx.Err())
 		}
 	}
-	return failure("file", f.describe(lastErr), advice(lastErr, renewFile), nil)
+	hint := advice(lastErr, renewFile)
+	if errors.Is(lastErr, errAbsent) {
+		hint = "is the path right, and has the step that writes the file run? Another source can be chosen with --identity"
+	}
+	return failure("file", f.describe(lastErr), hint, nil)
 }
 
-func (f *file) describe(err error) string { return scrub.Text(f.path) + " " + clause(err) }
+func (f *file) describe(err error) string { return scrub.Text(f.path) + f.said + " " + clause(err) }
+
+var errAbsent = errors.New("does not exist")
 
 // load reads at most maxSource bytes of a regular file and never waits for one.
 func load(path string) ([]byte, error) {
@@ -92,7 +99,7 @@ func load(path string) ([]byte, error) {
 		var pe *fs.PathError
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, errors.New("does not exist")
+			return nil, errAbsent
 		case errors.Is(err, fs.ErrPermission):
 			return nil, errors.New("may not be read by this user")
 		case errors.As(err, &pe):

@@ -15,7 +15,7 @@ import (
 type group struct{}
 
 func newGroup(cmd *exec.Cmd) group {
-	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = attributes()
 	return group{}
 }
 

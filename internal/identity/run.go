@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 )
 
@@ -39,6 +40,8 @@ func (c *command) run(ctx context.Context, path string, timeout time.Duration) r
 	defer stderr.Close()
 
 	cmd := &exec.Cmd{Path: path, Args: c.argv, Env: c.environ, Stdout: stdoutWrite, Stderr: stderrWrite}
+	runtime.LockOSThread() // see attributes
+	defer runtime.UnlockOSThread()
 	group := newGroup(cmd)
 	defer group.close()
 	err = cmd.Start()
