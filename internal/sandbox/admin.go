@@ -27,6 +27,7 @@ func admin(s *Sandbox) vendor {
 		},
 		limit:   func(Endpoint) int64 { return 8 << 20 },
 		arrived: func(*request) {},
+		failure: func(*request) failure { return func(status int, _ string) *reply { return respondJSON(status, done) } },
 		tooLarge: func(*request) *reply {
 			return respondJSON(http.StatusRequestEntityTooLarge, map[string]string{"error": "too large"})
 		},
@@ -38,7 +39,7 @@ func (s *Sandbox) administer(r *request) *reply {
 		"GET /counts":   func(*request) (any, error) { return s.Counts(), nil },
 		"GET /history":  func(*request) (any, error) { return list(s.History()), nil },
 		"GET /requests": func(r *request) (any, error) { return list(s.Requests(endpoints(r)...)), nil },
-		"GET /rule":     func(*request) (any, error) { return s.Rule(), nil },
+		"GET /rule":     func(*request) (any, error) { return wireRule(s.Rule()), nil },
 		"GET /faults":   func(*request) (any, error) { return s.faults.pending(), nil },
 		"GET /arrived": func(r *request) (any, error) {
 			return map[string]int{"arrived": s.faults.gate(r.query.Get("gate")).Arrived()}, nil
@@ -100,8 +101,10 @@ func (s *Sandbox) postFaults(r *request) (any, error) {
 	if body.Clear {
 		s.ClearFaults(body.Endpoint)
 	}
-	s.AddFault(body.Endpoint, body.Faults...)
-	return done, nil
+	if len(body.Faults) == 0 {
+		return done, nil
+	}
+	return done, s.addFault(body.Endpoint, body.Faults...)
 }
 
 func (s *Sandbox) postClock(r *request) (any, error) {
@@ -131,11 +134,11 @@ func (s *Sandbox) postRevoke(r *request) (any, error) {
 }
 
 func (s *Sandbox) postRule(r *request) (any, error) {
-	rule := s.Rule()
+	rule := wireRule(s.Rule())
 	if err := read(r, &rule); err != nil {
 		return nil, err
 	}
-	s.SetRule(rule)
+	s.SetRule(rule.rule())
 	return rule, nil
 }
 

@@ -27,6 +27,7 @@ var (
 func anthropic(s *Sandbox) vendor {
 	return vendor{
 		name: HostAnthropic,
+		has:  []Endpoint{AnthropicToken, Messages, CountTokens, Models, AnthropicRoot, AnthropicEcho},
 		route: func(r *request) (Endpoint, handler) {
 			switch r.path {
 			case "/v1/oauth/token":
@@ -50,6 +51,7 @@ func anthropic(s *Sandbox) vendor {
 			}
 			return maxMessageBody
 		},
+		failure: func(r *request) failure { return s.anthropicFailure(r.endpoint) },
 		tooLarge: func(*request) *reply {
 			return nestedError(413, "request_too_large", "Request exceeds the maximum size")
 		},
@@ -264,6 +266,38 @@ func (s *Sandbox) refused(r *request, provider string, a *assertion, no *refusal
 		e.Subject, e.JTI = a.sub, a.jti
 	}
 	s.event(e)
+}
+
+// anthropicFailure makes the error object that the API sends with a status
+// (Anthropic API, "Errors").
+func (s *Sandbox) anthropicFailure(e Endpoint) failure {
+	return func(status int, code string) *reply {
+		if code == "" {
+			code = anthropicErrors[status]
+		}
+		switch {
+		case code == "" && status < 500:
+			code = "invalid_request_error"
+		case code == "":
+			code = "api_error"
+		}
+		if e == AnthropicToken && s.cfg.RFC6749Errors && status < 500 {
+			return respondJSON(status, map[string]string{"error": code}).with("Request-Id", newRequestID())
+		}
+		message := http.StatusText(status)
+		switch {
+		case status == 529:
+			message = "Overloaded"
+		case status == 401 && e == AnthropicToken:
+			message = "Authentication failed"
+		}
+		return nestedError(status, code, message)
+	}
+}
+
+var anthropicErrors = map[int]string{
+	401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
+	413: "request_too_large", 429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error",
 }
 
 func newRequestID() string { return "req_" + randomText(18) }

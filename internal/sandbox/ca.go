@@ -18,26 +18,27 @@ import (
 
 // authority is the sandbox's own root and the certificate of its listeners.
 type authority struct {
-	root *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-	leaf tls.Certificate
-	file string
-	temp string // directory to remove at the end
+	root   *x509.Certificate
+	key    *ecdsa.PrivateKey
+	pool   *x509.CertPool
+	leaf   tls.Certificate
+	file   string
+	change func(*tls.Config)
+	temp   string // directory to remove at the end
 }
 
 // Certificate says how IssueCertificate departs from a good one.
 type Certificate struct {
 	Names               []string  // DNS names and IP addresses; none: 127.0.0.1, ::1, localhost
-	NotBefore, NotAfter time.Time // zero: an hour ago, a day ahead
+	NotBefore, NotAfter time.Time // zero: an hour ago, a month ahead
 	SelfSigned          bool      // not signed by the sandbox's root
 }
 
 // newAuthority makes a root and a leaf. Their times are the real clock's, which
 // clients check them against, not the sandbox's.
-func newAuthority(dir string) (*authority, error) {
+func newAuthority(cfg Config) (*authority, error) {
 	now := time.Now()
-	a := &authority{pool: x509.NewCertPool()}
+	a := &authority{pool: x509.NewCertPool(), change: cfg.ChangeTLS}
 	var err error
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
@@ -55,10 +56,10 @@ func newAuthority(dir string) (*authority, error) {
 		return nil, err
 	}
 	a.pool.AddCert(a.root)
-	if a.leaf, err = a.issue(Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)}); err != nil {
+	if a.leaf, err = a.issue(cfg.Certificate); err != nil {
 		return nil, err
 	}
-	return a, a.write(dir, der)
+	return a, a.write(cfg.Dir, der)
 }
 
 func (a *authority) write(dir string, der []byte) error {
@@ -87,6 +88,12 @@ func (a *authority) issue(c Certificate) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
+	}
+	if c.NotBefore.IsZero() {
+		c.NotBefore = time.Now().Add(-time.Hour)
+	}
+	if c.NotAfter.IsZero() {
+		c.NotAfter = time.Now().AddDate(0, 1, 0)
 	}
 	if len(c.Names) == 0 {
 		c.Names = []string{"127.0.0.1", "::1", "localhost"}
@@ -117,18 +124,16 @@ func (a *authority) issue(c Certificate) (tls.Certificate, error) {
 // config is what the listeners speak: HTTP/1.1 only, and nothing older than
 // TLS 1.2.
 func (a *authority) config() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{a.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	c := &tls.Config{Certificates: []tls.Certificate{a.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if a.change != nil {
+		a.change(c)
+	}
+	return c
 }
 
 // IssueCertificate makes a certificate for a test's own TLS server, signed by
 // the sandbox's root unless c says otherwise.
 func (s *Sandbox) IssueCertificate(c Certificate) (tls.Certificate, error) {
-	if c.NotBefore.IsZero() {
-		c.NotBefore = time.Now().Add(-time.Hour)
-	}
-	if c.NotAfter.IsZero() {
-		c.NotAfter = time.Now().AddDate(0, 0, 1)
-	}
 	return s.ca.issue(c)
 }
 

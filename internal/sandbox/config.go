@@ -1,6 +1,9 @@
 package sandbox
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Config is what a sandbox is made from. The zero value is a working sandbox:
 // plain HTTP URLs, free ports, one identity, one rule, nothing broken.
@@ -11,6 +14,10 @@ type Config struct {
 	Address string
 	// Ports fixes the port of a host; absent or 0 means a free one.
 	Ports map[Host]int
+	// Certificate is what the TLS listeners show; the zero value is a good one.
+	Certificate Certificate
+	// ChangeTLS may change what the listeners speak, such as the highest version.
+	ChangeTLS func(*tls.Config)
 	// Dir receives ca.pem; empty means a temporary directory, removed at Close.
 	Dir string
 	// Now is the clock before any offset; nil means time.Now.

@@ -36,6 +36,7 @@ func (p peeked) Read(b []byte) (int, error) { return p.br.Read(b) }
 func (c *conn) serve() {
 	defer c.raw.Close()
 	if f := c.sandbox.faults.accept(c.host.name); f != nil {
+		c.sandbox.faulted()
 		c.br, c.bw = bufio.NewReader(c.raw), bufio.NewWriter(c.raw)
 		if c.act(f) != nil {
 			return
@@ -90,7 +91,7 @@ func (c *conn) next() bool {
 	f := c.fault(r)
 	if f != nil && f.stage() == StageHead && (f.breaks() || f.replaces() || f.Raw != "") {
 		c.sandbox.record(r, f.Status, f, nil)
-		return c.act(f) == nil && c.early(r, (&reply{header: http.Header{}}).apply(f), f)
+		return c.act(f) == nil && c.early(r, (&reply{header: http.Header{}}).apply(f, c.host.failure(r)), f)
 	}
 	if f != nil && f.stage() == StageHead {
 		if c.act(f) != nil {
@@ -98,7 +99,9 @@ func (c *conn) next() bool {
 		}
 	}
 	if err := c.readBody(r, f); err != nil {
-		c.sandbox.record(r, 0, f, err)
+		if !errors.Is(err, errBroken) {
+			c.sandbox.record(r, 0, f, err)
+		}
 		if errors.Is(err, errTooLarge) {
 			return c.early(r, c.host.tooLarge(r), nil)
 		}
@@ -141,6 +144,9 @@ func (c *conn) readBody(r *request, f *Fault) error {
 				return err
 			}
 		}
+		if f.breaks() {
+			c.sandbox.record(r, 0, f, errBroken)
+		}
 		if err := c.act(f); err != nil {
 			return err
 		}
@@ -157,7 +163,7 @@ func (c *conn) answer(r *request, p *reply, f *Fault) bool {
 		p = &reply{status: http.StatusNoContent, header: http.Header{}}
 	}
 	if f != nil {
-		p = p.apply(f)
+		p = p.apply(f, c.host.failure(r))
 	}
 	c.sandbox.record(r, p.status, f, nil)
 	if f != nil && f.stage() == StageAnswer {
@@ -214,11 +220,24 @@ func (c *conn) write(r *request, p *reply, f *Fault) error {
 	if err != nil {
 		return err
 	}
-	if err := s.finish(); err != nil || f == nil || f.Append == "" {
+	if err := s.finish(); err != nil {
 		return err
+	}
+	if f != nil && p.mismatched() {
+		return errBroken
+	}
+	if f == nil || f.Append == "" {
+		return nil
 	}
 	io.WriteString(c.bw, f.Append)
 	return c.bw.Flush()
+}
+
+// mismatched reports a Content-Length of the fault's own that is not the body's:
+// the client waits for more, so that only the end of the connection ends it.
+func (p *reply) mismatched() bool {
+	length := p.header.Get("Content-Length")
+	return length != "" && length != strconv.Itoa(len(p.body))
 }
 
 func (c *conn) informational(f *Fault) {

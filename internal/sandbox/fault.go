@@ -54,7 +54,11 @@ type Fault struct {
 	// assertion in it is not consumed by the vendor.
 	Discard bool `json:"discard,omitempty"`
 	// Status replaces the answer; 0 leaves it, unless Body, BodySize or Raw is set.
+	// Without a body of the fault's own it comes with the vendor's error object.
 	Status int `json:"status,omitempty"`
+	// Code is the vendor's error code in that object; empty means the usual one
+	// for the status.
+	Code string `json:"code,omitempty"`
 	// Header is added to the answer, and replaces fields of the same name.
 	Header http.Header `json:"header,omitempty"`
 	// Body replaces the answer's body; the empty one needs Status or NoBody.
@@ -82,9 +86,12 @@ type Fault struct {
 	NoDate     bool     `json:"no_date,omitempty"`
 }
 
-// Status replaces the answer by a bare one of that status, after the request
-// was consumed.
+// Status replaces the answer by the vendor's error of that status, after the
+// request was consumed.
 func Status(code int) Fault { return Fault{Status: code} }
+
+// Refusal is Status with one of the vendor's own error codes.
+func Refusal(status int, code string) Fault { return Fault{Status: status, Code: code} }
 
 // Delay answers d later.
 func Delay(d time.Duration) Fault { return Fault{Delay: Duration(d)} }

@@ -12,6 +12,7 @@ import (
 func github(s *Sandbox) vendor {
 	return vendor{
 		name:  HostGitHub,
+		has:   []Endpoint{Mint, Discovery, JWKS},
 		limit: func(Endpoint) int64 { return 64 << 10 },
 		route: func(r *request) (Endpoint, handler) {
 			switch {
@@ -32,6 +33,9 @@ func github(s *Sandbox) vendor {
 				}
 				s.count("", r.identity, func(t *Tally) { t.MintRequests++ })
 			}
+		},
+		failure: func(*request) failure {
+			return func(status int, code string) *reply { return mintError(status, "Error "+http.StatusText(status)+code) }
 		},
 		tooLarge: func(*request) *reply { return mintError(413, "Request body too large.") },
 	}

@@ -5,13 +5,18 @@ import (
 	"net"
 )
 
+// failure makes an error of that status; code is the vendor's own, or empty.
+type failure func(status int, code string) *reply
+
 // vendor is what one host does: one file of this package each.
 type vendor struct {
 	name     Host
+	has      []Endpoint // what can be faulted
 	route    route
-	limit    func(Endpoint) int64 // largest body, bytes
-	tooLarge handler              // the answer to a larger one
-	arrived  func(*request)       // called once a request was read whole, whatever happens to it
+	limit    func(Endpoint) int64   // largest body, bytes
+	tooLarge handler                // the answer to a larger one
+	failure  func(*request) failure // errors in the vendor's shape, for faults
+	arrived  func(*request)         // called once a request was read whole, whatever happens to it
 }
 
 // listener is the socket of one vendor.

@@ -74,6 +74,14 @@ func (s *Sandbox) record(r *request, status int, f *Fault, broken error) {
 	s.notify()
 }
 
+// faulted counts a fault that acted before there was a request.
+func (s *Sandbox) faulted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tally.Faulted++
+	s.notify()
+}
+
 func (s *Sandbox) recordLimit() int {
 	if s.cfg.Records == 0 {
 		return 20000

@@ -33,27 +33,36 @@ func (p *reply) with(name, value string) *reply {
 	return p
 }
 
-// apply makes the fault's changes to the answer.
-func (p *reply) apply(f *Fault) *reply {
-	if f.replaces() {
-		status := f.Status
-		if status == 0 {
-			status = p.status
-		}
-		p = &reply{status: status, header: http.Header{}, body: []byte(f.Body)}
-		if f.BodySize > 0 {
-			unit, size := f.Body, f.BodySize
-			if unit == "" {
-				unit = "x"
-			}
-			p.stream = func(s *stream) error { return s.repeat(unit, size) }
-		}
-		if f.Body != "" || f.BodySize > 0 {
-			p.header.Set("Content-Type", "application/json")
-		}
+// apply makes the fault's changes to the answer; failed makes the vendor's
+// error object.
+func (p *reply) apply(f *Fault, failed failure) *reply {
+	switch {
+	case f.Status >= 400 && f.Body == "" && f.BodySize == 0 && !f.NoBody:
+		p = failed(f.Status, f.Code)
+	case f.replaces():
+		p = f.answer(p.status)
 	}
 	for name, values := range f.Header {
 		p.header[http.CanonicalHeaderKey(name)] = values
+	}
+	return p
+}
+
+// answer is the answer that the fault brings itself.
+func (f *Fault) answer(status int) *reply {
+	if f.Status != 0 {
+		status = f.Status
+	}
+	p := &reply{status: status, header: http.Header{}, body: []byte(f.Body)}
+	if f.BodySize > 0 {
+		unit, size := f.Body, f.BodySize
+		if unit == "" {
+			unit = "x"
+		}
+		p.stream = func(s *stream) error { return s.repeat(unit, size) }
+	}
+	if f.Body != "" || f.BodySize > 0 {
+		p.header.Set("Content-Type", "application/json")
 	}
 	return p
 }

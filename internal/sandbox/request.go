@@ -45,8 +45,8 @@ type request struct {
 	identity string // set by the handler that recognised one
 }
 
-// readHead reads up to the blank line and parses strictly: what net/http
-// refuses is refused, and so is a length next to a transfer coding.
+// readHead reads up to the blank line and parses strictly: what net/http refuses
+// is refused, and more.
 func readHead(br *bufio.Reader) (*request, error) {
 	var head []byte
 	for {
@@ -68,7 +68,7 @@ func readHead(br *bufio.Reader) (*request, error) {
 			break
 		}
 	}
-	r := &request{head: bytes.TrimSuffix(bytes.TrimSuffix(head, []byte("\n")), []byte("\r"))}
+	r := &request{head: bytes.TrimSuffix(head, []byte("\r\n"))}
 	parsed, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
 		return r, err
@@ -88,11 +88,7 @@ func (r *request) take(parsed *http.Request) error {
 	if len(parsed.TransferEncoding) > 0 {
 		r.length = -1
 	}
-	lines := strings.ToLower(string(r.head))
-	if strings.Contains(lines, "\ntransfer-encoding:") && strings.Contains(lines, "\ncontent-length:") {
-		return errors.New("both Content-Length and Transfer-Encoding")
-	}
-	return nil
+	return strict(r.head)
 }
 
 // readBody reads the whole body, keeping at most limit bytes.

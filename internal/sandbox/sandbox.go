@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -65,13 +66,7 @@ func Run(ctx context.Context, cfg Config) (*Sandbox, error) {
 	s.now, s.stream = cfg.Now, cfg.Stream
 	s.conns = map[*conn]struct{}{}
 	s.clear()
-	if err := s.listen(); err != nil {
-		s.cancel()
-		s.closeListeners()
-		return nil, err
-	}
-	var err error
-	if s.ca, err = newAuthority(cfg.Dir); err != nil {
+	if err := s.prepare(); err != nil {
 		s.cancel()
 		s.closeListeners()
 		return nil, err
@@ -80,15 +75,39 @@ func Run(ctx context.Context, cfg Config) (*Sandbox, error) {
 	s.AddIdentity(cfg.Identity)
 	s.rules = map[string]*Rule{}
 	s.SetRule(cfg.Rule)
-	for e, steps := range cfg.Faults {
-		s.faults.add(e, steps...)
-	}
 	for _, l := range s.hosts {
 		s.wg.Add(1)
 		go s.accept(l)
 	}
 	context.AfterFunc(s.ctx, s.shut)
 	return s, nil
+}
+
+// prepare does what can fail.
+func (s *Sandbox) prepare() (err error) {
+	for e, steps := range s.cfg.Faults {
+		if err := s.addFault(e, steps...); err != nil {
+			return err
+		}
+	}
+	if err := s.checkPorts(); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	s.ca, err = newAuthority(s.cfg)
+	return err
+}
+
+func (s *Sandbox) checkPorts() error {
+	known := append(s.Hosts(), HostAdmin)
+	for h := range s.cfg.Ports {
+		if !slices.Contains(known, h) {
+			return fmt.Errorf("no host %q: there are %v", h, known)
+		}
+	}
+	return nil
 }
 
 // listen opens every socket before anything is served, so that URLs are known.
@@ -184,8 +203,26 @@ func (s *Sandbox) CAFile() string { return s.ca.file }
 // Client is an HTTP client that trusts the sandbox's root.
 func (s *Sandbox) Client() *http.Client { return s.client }
 
-// AddFault appends steps to what goes wrong at an endpoint.
-func (s *Sandbox) AddFault(e Endpoint, faults ...Fault) { s.faults.add(e, faults...) }
+// AddFault appends steps to what goes wrong at an endpoint. It panics for an
+// endpoint or a stage that does not exist: such a test would prove nothing.
+func (s *Sandbox) AddFault(e Endpoint, faults ...Fault) {
+	if err := s.addFault(e, faults...); err != nil {
+		panic("sandbox: " + err.Error())
+	}
+}
+
+func (s *Sandbox) addFault(e Endpoint, faults ...Fault) error {
+	if known := s.Endpoints(); e != "*" && !slices.Contains(s.Hosts(), Host(e)) && !slices.Contains(known, e) {
+		return fmt.Errorf("no endpoint %q: there are %v", e, known)
+	}
+	for _, f := range faults {
+		if !f.Stage.valid() {
+			return fmt.Errorf("fault for %s: no stage %q", e, f.Stage)
+		}
+	}
+	s.faults.add(e, faults...)
+	return nil
+}
 
 // ClearFaults drops the steps of an endpoint, or all of them for "".
 func (s *Sandbox) ClearFaults(e Endpoint) { s.faults.clear(e) }
@@ -194,7 +231,7 @@ func (s *Sandbox) ClearFaults(e Endpoint) { s.faults.clear(e) }
 // consumed, until the returned gate is opened.
 func (s *Sandbox) Barrier(e Endpoint, n int) *Gate {
 	g := NewGate()
-	s.faults.add(e, Fault{Gate: g, Times: n})
+	s.AddFault(e, Fault{Gate: g, Times: n})
 	return g
 }
 

@@ -15,3 +15,12 @@ func (s *Sandbox) Hosts() []Host {
 	}
 	return names
 }
+
+// Endpoints are all that can be faulted.
+func (s *Sandbox) Endpoints() []Endpoint {
+	var all []Endpoint
+	for _, v := range s.vendors() {
+		all = append(all, v.has...)
+	}
+	return all
+}
