@@ -64,7 +64,7 @@ a client at it, then serves until it gets SIGINT or SIGTERM.`,
 	cmd.SetOut(out)
 	cmd.SetErr(errs)
 	f := cmd.Flags()
-	f.StringVar(&o.provider, "provider", "anthropic", "whose variables to print: "+strings.Join(providers(), ", ")+", or all but none of AWF_AUTH_PROVIDER: all")
+	f.StringVar(&o.provider, "provider", "anthropic", "whose variables to print: "+strings.Join(providers(), ", ")+"; all prints those of every vendor but AWF_AUTH_PROVIDER and the audience")
 	f.StringVar(&o.shell, "shell", "posix", "form of the variables: posix, fish, powershell, dotenv")
 	f.BoolVar(&o.tls, "tls", false, "print https URLs and the CA file (both schemes are always served)")
 	f.StringArrayVar(&o.ports, "port", nil, "fix a port, HOST=PORT, such as anthropic=18001 (repeatable)")
