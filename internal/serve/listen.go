@@ -1,0 +1,80 @@
+package serve
+
+import (
+	"errors"
+	"net"
+	"strings"
+)
+
+// unixPrefix marks the path of a unix socket.
+const unixPrefix = "unix:"
+
+// bind makes the listener of an address, HOST:PORT or unix:PATH.
+func bind(address string, allowRemote, hasKey bool) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return listenUnix(path)
+	}
+	host, err := hostOf(address)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRemote(host, address, allowRemote, hasKey); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, cannot("listen on "+address, plainError(err))
+	}
+	return ln, nil
+}
+
+// hostOf takes HOST:PORT apart.
+func hostOf(address string) (string, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", usage("listen %q: expected HOST:PORT or unix:PATH", address)
+	}
+	return host, nil
+}
+
+// checkRemote refuses an address that others can reach, unless it was allowed and
+// every client must show a key.
+func checkRemote(host, address string, allowRemote, hasKey bool) error {
+	if isLoopback(host) {
+		return nil
+	}
+	if !allowRemote {
+		return usage("listen on %s: other machines could use the credential; --allow-remote permits it", address)
+	}
+	if !hasKey {
+		return usage("listen on %s: --allow-remote needs a client key: --client-key-file FILE or --client-key generate", address)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// plainError is the reason of a failed bind without the address, which the message
+// names.
+func plainError(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// describe is an address as the ready file and logs have it.
+func describe(addr net.Addr) (address string, url *string) {
+	if addr.Network() == "unix" {
+		return unixPrefix + addr.String(), nil
+	}
+	u := "http://" + addr.String()
+	return addr.String(), &u
+}
