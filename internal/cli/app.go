@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -42,6 +43,10 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) i
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	var e ended
+	if errors.As(err, &e) {
+		return e.status
 	}
 	if status, yes := interruption(ctx); yes {
 		return status // the text of a cancelled step would only confuse

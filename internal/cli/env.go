@@ -41,7 +41,7 @@ conflicting variable is set.`,
   awf-cred env --shell github
   awf-cred env --unset`,
 		Args:        noArguments,
-		Annotations: map[string]string{usesSettings: "yes"},
+		Annotations: map[string]string{usesSettings: "yes", lateSignals: "yes"},
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runEnv(ctx, a, o) }),
 	}
 	fs := cmd.Flags()
@@ -73,16 +73,14 @@ func runEnv(ctx context.Context, a *app, o envOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := w.obtain(ctx, false)
-	if err != nil {
-		return err
-	}
-	a.masks.hideCredential(c)
-	vars, err := variables(p, c, o.consumer)
-	if err != nil {
-		return err
-	}
-	return a.emit(dialect, vars)
+	return a.obtain(ctx, w, false, func(c exchange.Credential) error {
+		a.masks.hideCredential(c)
+		vars, err := variables(p, c, o.consumer)
+		if err != nil {
+			return err
+		}
+		return a.emit(dialect, vars)
+	})
 }
 
 func (a *app) dialect(name string) (output.Dialect, error) {

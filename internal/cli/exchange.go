@@ -69,7 +69,7 @@ func runExchange(ctx context.Context, a *app, o exchangeOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := w.obtain(ctx, true)
+	c, err := w.Tokens.Refresh(ctx)
 	if err != nil {
 		return err
 	}

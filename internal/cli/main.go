@@ -23,7 +23,10 @@ func Main(ctx context.Context, args []string, sys System) int {
 	if a.completing {
 		registerCompletions(a, root)
 	}
-	if ownsSignals(root, args) {
+	if late := marked(root, args, lateSignals); late || marked(root, args, ownSignals) {
+		if late {
+			ignorePipe()
+		}
 		return a.guarded(func() int { return a.execute(ctx, root, args) })
 	}
 	return a.interruptible(ctx, func(ctx context.Context) int { return a.execute(ctx, root, args) })

@@ -32,9 +32,44 @@ func (interrupted) Error() string { return "interrupted by a signal" }
 // ownSignals marks commands that treat signals by themselves (serve, exec).
 const ownSignals = "own-signals"
 
-func ownsSignals(root *cobra.Command, args []string) bool {
+// lateSignals marks commands that mostly end at the cache: catching signals starts
+// threads, which costs such a run more than all of its work, so they do it when
+// they have to wait for somebody (patiently). Before that nothing was done that a
+// signal's own way of ending a process would leave undone.
+const lateSignals = "late-signals"
+
+// marked reports whether the command of args has an annotation.
+func marked(root *cobra.Command, args []string, annotation string) bool {
 	cmd, _, err := root.Find(args)
-	return err == nil && cmd.Annotations[ownSignals] != ""
+	return err == nil && cmd.Annotations[annotation] != ""
+}
+
+// ended is a command that has its exit status and nothing more to say.
+type ended struct{ status int }
+
+func (ended) Error() string { return "ended" }
+
+// patiently runs the part of a command that may wait, as interruptible does.
+func (a *app) patiently(ctx context.Context, run func(context.Context) error) error {
+	const failed = -1
+	var failure error // written before code is sent
+	code := a.interruptible(ctx, func(ctx context.Context) int {
+		err := run(ctx)
+		if status, yes := interruption(ctx); err != nil && yes {
+			return status
+		}
+		if failure = err; err != nil {
+			return failed
+		}
+		return 0
+	})
+	switch code {
+	case 0:
+		return nil
+	case failed:
+		return failure
+	}
+	return ended{code}
 }
 
 // interruptible runs a one-shot command and ends it within a moment of SIGINT,
@@ -60,6 +95,10 @@ func (a *app) interruptible(ctx context.Context, run func(context.Context) int) 
 		return a.interrupt(s, cancel, done)
 	}
 }
+
+// ignorePipe makes a write to a pipe without reader an error, without the thread
+// that a handler needs. patiently replaces it by one before it can be inherited.
+func ignorePipe() { signal.Ignore(syscall.SIGPIPE) }
 
 // interrupt ends the command. A command that is just delivering finishes that: a
 // token that is out is not taken back by a status that says it never came.

@@ -33,7 +33,7 @@ printed as it is.`,
   awf-cred token --format exec-credential
   awf-cred token --min-ttl 5m --cache-dir "$RUNNER_TEMP/credentials"`,
 		Args:        noArguments,
-		Annotations: map[string]string{usesSettings: "yes"},
+		Annotations: map[string]string{usesSettings: "yes", lateSignals: "yes"},
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runToken(ctx, a, o) }),
 	}
 	formatFlag(cmd, &o.format)
@@ -71,11 +71,7 @@ func runToken(ctx context.Context, a *app, o tokenOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := w.obtain(ctx, o.forceRefresh)
-	if err != nil {
-		return err
-	}
-	return a.print(w, format, c)
+	return a.obtain(ctx, w, o.forceRefresh, func(c exchange.Credential) error { return a.print(w, format, c) })
 }
 
 // format finds the format of a credential and checks what it depends on before
@@ -100,12 +96,30 @@ func kindOf(p *config.Profile) exchange.Kind {
 	return v.Kind
 }
 
-// obtain is a credential that can be handed out.
-func (w *wired) obtain(ctx context.Context, force bool) (exchange.Credential, error) {
-	if force && w.Tokens != nil {
-		return w.Tokens.Refresh(ctx)
+// obtain hands out a credential: at once when it is there, otherwise ready to be
+// interrupted.
+func (a *app) obtain(ctx context.Context, w *wired, force bool, deliver func(exchange.Credential) error) error {
+	if w.Tokens == nil { // the static path
+		c, err := w.Credential(ctx)
+		if err != nil {
+			return err
+		}
+		return deliver(c)
 	}
-	return w.Credential(ctx)
+	if c, ok := w.Tokens.Stored(ctx); ok && !force {
+		return deliver(c)
+	}
+	return a.patiently(ctx, func(ctx context.Context) error {
+		get := w.Tokens.Credential
+		if force {
+			get = w.Tokens.Refresh
+		}
+		c, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		return deliver(c)
+	})
 }
 
 // print masks a credential and delivers it.

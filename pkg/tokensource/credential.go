@@ -19,7 +19,27 @@ func (s *Source) Credential(ctx context.Context) (exchange.Credential, error) {
 	if s.running() {
 		return s.await(ctx)
 	}
+	if c, ok := s.Stored(ctx); ok {
+		return c, nil
+	}
 	return s.fly(ctx, false)
+}
+
+// Stored returns the credential of the store while it is fresh, waiting for
+// nobody. It is looked for on the caller's own goroutine: most commands end here,
+// and starting another would cost them as much as the look. Whatever is in the
+// way is left to Credential.
+func (s *Source) Stored(ctx context.Context) (exchange.Credential, bool) {
+	key, err := s.Key(ctx)
+	if err != nil || ctx.Err() != nil {
+		return exchange.Credential{}, false
+	}
+	c, found, err := s.look(ctx, key)
+	if err != nil || !found || !s.serves(c, errand{}) {
+		return exchange.Credential{}, false
+	}
+	s.adopt(c)
+	return c, true
 }
 
 // Refresh returns a newly exchanged credential, whatever memory and store hold
