@@ -17,7 +17,7 @@ import (
 func Main(ctx context.Context, args []string, sys System) int {
 	harden()
 	a := newApp(sys)
-	root := newRootCmd(a)
+	root := newRootCmd(a, args)
 	a.completing = len(args) > 0 && isCompletion(args[0])
 	root.SetArgs(args)
 	if a.completing {

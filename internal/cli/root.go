@@ -7,10 +7,40 @@ import (
 )
 
 // Command is the command line without a run of it: for the generated reference.
-func Command(goos string) *cobra.Command { return newRootCmd(newApp(System{GOOS: goos})) }
+func Command(goos string) *cobra.Command { return newRootCmd(newApp(System{GOOS: goos}), nil) }
 
-// newRootCmd is the whole command line.
-func newRootCmd(a *app) *cobra.Command {
+// commands is the list of commands, in the order of docs/cli.
+var commands = []struct {
+	name string
+	make func(*app) *cobra.Command
+}{
+	{"token", newTokenCmd},
+	{"env", newEnvCmd},
+	{"mint", newMintCmd},
+	{"exchange", newExchangeCmd},
+	{"status", newStatusCmd},
+	{"cache", newCacheCmd},
+	{"config", newConfigCmd},
+	{"completion", newCompletionCmd},
+	{"version", newVersionCmd},
+}
+
+// addCommands makes the commands; of a line that begins with the name of one, that
+// one alone: a look at the cache should not have to make a dozen others.
+func addCommands(a *app, root *cobra.Command, args []string) {
+	for _, c := range commands {
+		if len(args) > 0 && args[0] == c.name {
+			root.AddCommand(c.make(a))
+			return
+		}
+	}
+	for _, c := range commands {
+		root.AddCommand(c.make(a))
+	}
+}
+
+// newRootCmd is the command line for args, all of it for nil.
+func newRootCmd(a *app, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "awf-cred",
 		Short: "Keyless credentials for AI APIs",
@@ -35,18 +65,7 @@ until it expires, and shares it between all processes of a job.`,
 	root.SetUsageFunc(func(*cobra.Command) error { return nil })
 	globalFlags(a, root.PersistentFlags())
 
-	commands := []*cobra.Command{
-		newTokenCmd(a),
-		newEnvCmd(a),
-		newMintCmd(a),
-		newExchangeCmd(a),
-		newStatusCmd(a),
-		newCacheCmd(a),
-		newConfigCmd(a),
-		newCompletionCmd(a),
-		newVersionCmd(a),
-	}
-	root.AddCommand(commands...)
+	addCommands(a, root, args)
 	root.SetHelpCommand(newHelpCmd(a, root))
 	return root
 }
