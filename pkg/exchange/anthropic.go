@@ -126,6 +126,6 @@ func (x *Anthropic) request(a Assertion) request {
 	})
 	return request{
 		step: stepExchange, url: x.p.TokenURL, contentType: "application/json", body: body, secrets: []secret.Value{a.Token},
-		header: [][2]string{{"Anthropic-Beta", anthropicBeta}},
+		header: [][2]string{acceptJSON, {"Anthropic-Beta", anthropicBeta}},
 	}
 }

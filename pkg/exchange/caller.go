@@ -37,6 +37,9 @@ type request struct {
 	secrets     []secret.Value
 }
 
+// acceptJSON is the header of the vendors that answer in JSON.
+var acceptJSON = [2]string{"Accept", "application/json"}
+
 // post sends a request once. An error means that there was no answer.
 func (c caller) post(ctx context.Context, r request) (*reply, *Error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(r.body))
@@ -47,7 +50,6 @@ func (c caller) post(ctx context.Context, r request) (*reply, *Error) {
 	// a second copy of the body.
 	req.GetBody = nil
 	req.Header.Set("Content-Type", r.contentType)
-	req.Header.Set("Accept", "application/json")
 	if c.agent != "" {
 		req.Header.Set("User-Agent", c.agent)
 	}

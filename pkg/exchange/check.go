@@ -50,6 +50,21 @@ func checkAudience(value string) error {
 	return nil
 }
 
+// isDomain reports whether value is a host name of two labels or more (RFC 1123
+// section 2.1).
+func isDomain(value string) bool {
+	labels := strings.Split(value, ".")
+	if len(value) > 253 || len(labels) < 2 {
+		return false
+	}
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' || !all(l, func(c byte) bool { return isAlnum(c) || c == '-' }) {
+			return false
+		}
+	}
+	return true
+}
+
 func all(s string, is func(byte) bool) bool {
 	for i := 0; i < len(s); i++ {
 		if !is(s[i]) {

@@ -116,4 +116,4 @@ func failure(t *testing.T, err error) *exchange.Error {
 	return e
 }
 
-var _ = []tokensource.Exchanger{(*exchange.Anthropic)(nil)}
+var _ = []tokensource.Exchanger{(*exchange.Anthropic)(nil), (*exchange.AWSRole)(nil), (*exchange.GCP)(nil), (*exchange.Azure)(nil), (*exchange.OpenAI)(nil)}
