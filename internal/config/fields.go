@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,11 @@ func Stores() []string { return []string{"file", "keyring", "auto", "memory", "n
 // GlobalFields are the settings of the program itself: flags of every command,
 // AWF_CRED_* variables, and, where the name is no choice of file or profile, keys
 // at the top of the config file.
-func GlobalFields() []Field {
+func GlobalFields() []Field { return slices.Clone(globalFields()) }
+
+// globalFields is made once, not at every start's initialisation, and not for
+// every look at one of them. Nobody changes it.
+var globalFields = sync.OnceValue(func() []Field {
 	return []Field{
 		{Name: "config", Flag: "config", Env: []string{"AWF_CRED_CONFIG"}, Path: true,
 			Form: "a path", Help: "config file"},
@@ -44,7 +49,7 @@ func GlobalFields() []Field {
 		{Name: "log_format", Flag: "log-format", Env: []string{"AWF_CRED_LOG_FORMAT"}, Default: "text", Values: []string{"text", "json"},
 			Form: "text or json", Help: "log format: text or json"},
 	}
-}
+})
 
 // ProfileFields are the settings that every profile has, whatever its provider.
 func ProfileFields() []Field {

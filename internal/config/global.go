@@ -68,7 +68,7 @@ func (c *Config) readFile() {
 
 // field is one of the program's own settings.
 func (c *Config) field(name string) Field {
-	for _, f := range GlobalFields() {
+	for _, f := range globalFields() {
 		if f.Name == name {
 			return f
 		}

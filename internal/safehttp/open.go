@@ -2,6 +2,7 @@ package safehttp
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/url"
@@ -24,6 +25,7 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*wire, error) {
 	if u.Scheme == "https" && c.proxy.use(host, port) {
 		w.proxy = c.proxy.addr
 	}
+	defer c.readRootsAhead(u.Scheme)()
 	if err := c.connectTo(ctx, w, u.Scheme, host); err != nil {
 		if w.conn != nil {
 			_ = w.conn.Close()
@@ -32,6 +34,24 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*wire, error) {
 	}
 	w.ready()
 	return w, nil
+}
+
+// readRootsAhead reads the certificates that the handshake will need while the
+// network is busy with the name and the connection: reading a distribution's
+// whole list takes longer than a connection in the same city. The handshake waits
+// for it where it is late; the returned function waits in any case.
+func (c *Client) readRootsAhead(scheme string) (wait func()) {
+	if scheme != "https" {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if p, err := c.roots(); p == nil && err == nil {
+			_, _ = x509.SystemCertPool() // the handshake meets the error again
+		}
+	}()
+	return func() { <-done }
 }
 
 func (c *Client) connectTo(ctx context.Context, w *wire, scheme, host string) (err error) {
