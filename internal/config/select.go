@@ -222,7 +222,7 @@ func (c *Config) missing(f Field, p *Profile, from level) Problem {
 		text += " in profile " + p.Name
 	}
 	if near := c.misspelt(f); near != "" {
-		text += "; the variable " + near + " is set: is it misspelt?"
+		text += "; the variable " + printable(near) + " is set: is it misspelt?"
 	}
 	return Problem{Setting: f.Name, Text: text, Mend: []string{f.mend(from.prefix)}}
 }

@@ -3,6 +3,7 @@
 package identity
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -44,13 +45,10 @@ func (p *pipeEnd) drain() {
 		more = false
 		_ = conn.Read(func(fd uintptr) bool {
 			n, err := unix.Read(int(fd), buf)
-			if err == unix.EINTR {
-				more = true
-			}
 			if n > 0 {
 				p.keep(buf[:n])
-				more = len(p.data) < p.most
 			}
+			more = n > 0 && len(p.data) < p.most || errors.Is(err, unix.EINTR)
 			return true
 		})
 	}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/awf-cred/awf-cred/internal/jwt"
@@ -45,7 +46,8 @@ func (v *variable) failed(err error) error {
 
 // clause words a fault so that it follows the name of a source.
 func clause(err error) string {
-	if _, ok := err.(*jwt.Error); ok { //nolint:errorlint // made by jwt just now, not wrapped
+	var fault *jwt.Error
+	if errors.As(err, &fault) {
 		return "holds no usable token: " + err.Error()
 	}
 	return err.Error()
