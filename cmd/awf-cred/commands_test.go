@@ -73,6 +73,7 @@ func startSandbox(ts *testscript.TestScript, options []string) {
 		ts.Setenv(name, value)
 	}
 	ts.Setenv("SANDBOX_CA", sb.CAFile())
+	ts.Setenv("SANDBOX_WORKSPACE", sb.Rule().Workspaces[1])
 	ts.Setenv("SANDBOX_API", sb.URL(sandbox.HostAnthropic))
 	ts.Setenv("SANDBOX_TLS_TOKEN_URL", sb.TLSURL(sandbox.HostAnthropic)+"/v1/oauth/token")
 }

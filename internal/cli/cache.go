@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/awf-cred/awf-cred/pkg/cache"
 )
 
 type clearOptions struct{ all bool }
@@ -87,7 +89,26 @@ func clearAll(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := clearKeyring(ctx, a); err != nil {
+		return err
+	}
 	return a.out.send("the answer", []byte(removedText(removed)))
+}
+
+// clearKeyring empties the keyring where the configuration uses it.
+func clearKeyring(ctx context.Context, a *app) error {
+	store := a.cfg.Global.CacheStore
+	if store != "keyring" && store != "auto" {
+		return nil
+	}
+	k, err := cache.NewKeyring(ctx, cache.KeyringOptions{Clock: a.sys.Clock, Running: store == "auto", Getenv: a.env})
+	switch {
+	case err != nil && store == "auto":
+		return nil // it was not used either
+	case err != nil:
+		return err
+	}
+	return k.Clear(ctx)
 }
 
 func removedText(n int) string {

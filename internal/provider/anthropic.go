@@ -47,6 +47,11 @@ var anthropic = Provider{
 			Default: "https://api.anthropic.com/v1/oauth/token",
 			Check:   exchange.CheckEndpoint, Form: "a whole URL such as https://api.anthropic.com/v1/oauth/token", Help: "Anthropic token endpoint",
 		},
+		{
+			// gh-aw-firewall: the header that carries a static key to the upstream.
+			Name: "auth_header", Env: []string{"AWF_ANTHROPIC_AUTH_HEADER"},
+			Check: headerName, Form: "the name of a header", Help: "header in which serve and exec send a static key",
+		},
 	},
 	StaticKeys:      []string{"ANTHROPIC_API_KEY"},
 	StaticConflicts: []string{"ANTHROPIC_AUTH_TOKEN"},
@@ -62,8 +67,10 @@ var anthropic = Provider{
 	Upstream: func(v config.Values, env func(string) string) (*url.URL, string, error) {
 		return upstreamOf(v, env, "ANTHROPIC_API_TARGET", "ANTHROPIC_API_BASE_PATH", "api.anthropic.com")
 	},
-	Targets:  []string{"ANTHROPIC_API_TARGET"},
-	Injector: func(config.Values) (proxy.Injector, error) { return proxy.Anthropic("x-api-key"), nil },
+	Targets: []string{"ANTHROPIC_API_TARGET"},
+	Injector: func(v config.Values) (proxy.Injector, error) {
+		return proxy.Anthropic(v.Get("auth_header")), nil // empty: x-api-key
+	},
 	ProxyEnv: anthropicProxyEnv,
 	Inference: []string{
 		"POST /v1/messages", "POST /v1/messages/count_tokens", "GET /v1/models", "GET /v1/models/*",
