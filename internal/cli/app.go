@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ type app struct {
 	cfg        *config.Config // nil until it was read
 	completing bool           // the shell asks for completions
 
+	failed                  int  // the exit status of every failure, 0: that of its class
 	quiet, verbose, version bool // the flags
 }
 
@@ -50,6 +52,9 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) i
 	}
 	if status, yes := interruption(ctx); yes {
 		return status // the text of a cancelled step would only confuse
+	}
+	if cmd != nil {
+		a.failed, _ = strconv.Atoi(cmd.Annotations[failStatus]) // 0 where there is none
 	}
 	if a.cmd == nil { // nothing ran: the arguments were not understood
 		err = commandLineError(cmd, err)

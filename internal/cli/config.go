@@ -68,7 +68,7 @@ func runShow(a *app, o showOptions) error {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "SETTING\tVALUE\tORIGIN")
 	for _, s := range settings {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, cell(s.Value), printable(s.Origin))
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, cell(s.Value), oneLine(s.Origin))
 	}
 	_ = t.Flush()
 	return a.out.send("the settings", b.Bytes())
@@ -99,9 +99,9 @@ func runValidate(a *app) error {
 	}
 	what := "the environment"
 	if n := len(cfg.ProfileNames()); n > 0 {
-		what = printable(cfg.Global.ConfigPath) + " with " + strconv.Itoa(n) + " profiles"
+		what = oneLine(cfg.Global.ConfigPath) + " with " + strconv.Itoa(n) + " profiles"
 		if n == 1 {
-			what = printable(cfg.Global.ConfigPath) + " with 1 profile"
+			what = oneLine(cfg.Global.ConfigPath) + " with 1 profile"
 		}
 	}
 	return a.out.send("the answer", []byte("valid: "+what+"\n"))

@@ -59,13 +59,13 @@ func runInit(a *app, o initOptions) error {
 	if err := writeNew(path, []byte(text)); err != nil {
 		return err
 	}
-	return a.out.send("the answer", []byte("wrote "+printable(path)+"; fill it in, then run: awf-cred config validate\n"))
+	return a.out.send("the answer", []byte("wrote "+oneLine(path)+"; fill it in, then run: awf-cred config validate\n"))
 }
 
 // writeNew writes a file that must not exist.
 func writeNew(path string, data []byte) error {
 	if _, err := os.Lstat(path); err == nil {
-		return usage("config init", printable(path)+" exists", "name another file with --config, or edit this one")
+		return usage("config init", oneLine(path)+" exists", "name another file with --config, or edit this one")
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return &exchange.Error{Step: "config init", Cause: exchange.Storage, Err: err}
 	}

@@ -19,6 +19,10 @@ type exitStatus int
 
 func (e exitStatus) Error() string { return "exit status " + strconv.Itoa(int(e)) }
 
+// failStatus marks a command whose failures all have one exit status (exec: 125).
+// Their class is told on standard error.
+const failStatus = "fail-status"
+
 // classes is the one table of error classes and exit codes; docs/exit-codes.md is
 // compared with it.
 var classes = []struct {
@@ -68,6 +72,9 @@ func (a *app) fail(err error, asJSON bool) int {
 		return statusPIPE
 	}
 	f := describe(err)
+	if a.failed != 0 {
+		f.Code = a.failed
+	}
 	if asJSON {
 		if b, err := output.FailureJSON(f); err == nil {
 			_, _ = a.err.Write(b)
@@ -114,7 +121,7 @@ func (a *app) block(f output.Failure) string {
 	}
 	b.WriteString("(" + f.Class + ", exit " + strconv.Itoa(f.Code))
 	if f.RequestID != "" {
-		b.WriteString(", request id " + printable(f.RequestID))
+		b.WriteString(", request id " + oneLine(f.RequestID))
 	}
 	b.WriteString(")\n")
 	return b.String()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -197,4 +198,26 @@ func TestMasksAreSaidOnce(t *testing.T) {
 		a.masks.hide(secret.New("first"), secret.New("second"))
 	}
 	assert.Equal(t, "::add-mask::first\n::add-mask::second\n", stderr.String())
+}
+
+// Whatever an error holds, no line of its text begins with anything but our words,
+// and nothing in it steers a terminal (T15, T42).
+func FuzzBlock(f *testing.F) {
+	f.Add("plain", "hint", "req_1")
+	f.Add("a\n::set-env name=PATH::/evil", "x\n::add-mask::y", "r\n::z")
+	f.Add("\x1b]8;;http://evil.test\x07\r\n##[error]", "\u2028\u202e\u0085", "\xff\x00")
+	f.Fuzz(func(t *testing.T, text, hint, id string) {
+		sys, _, stderr := system()
+		newApp(sys).fail(&exchange.Error{Step: "exchange", Cause: exchange.Refused, Description: text, Hint: hint, RequestID: id}, false)
+		for line := range strings.Lines(stderr.String()) {
+			ours := false
+			for _, begin := range []string{"awf-cred: ", "  ", "hint: ", "(refused, exit 4"} {
+				ours = ours || strings.HasPrefix(line, begin)
+			}
+			assert.True(t, ours, "%q", line)
+			for _, r := range strings.TrimSuffix(line, "\n") {
+				assert.True(t, strconv.IsPrint(r), "%q", line)
+			}
+		}
+	})
 }

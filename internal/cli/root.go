@@ -16,6 +16,8 @@ var commands = []struct {
 }{
 	{"token", newTokenCmd},
 	{"env", newEnvCmd},
+	{"exec", newExecCmd},
+	{"serve", newServeCmd},
 	{"mint", newMintCmd},
 	{"exchange", newExchangeCmd},
 	{"status", newStatusCmd},

@@ -190,5 +190,5 @@ func cell(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return printable(s)
+	return oneLine(s)
 }

@@ -27,6 +27,9 @@ func printable(s string) string {
 	return b.String()
 }
 
+// oneLine is printable text without line feeds either.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", `\n`) }
+
 // Styles of a terminal (ECMA-48 SGR).
 const (
 	bold = "1"

@@ -60,6 +60,8 @@ type Provider struct {
 	Targets  []string                                                                 // variables that hold the upstream's host: see [TargetWarning]
 	Injector func(config.Values) (proxy.Injector, error)
 	ProxyEnv func(v config.Values, base *url.URL, key secret.Value) []output.Var
+	// Upgrades says that the vendor has WebSockets.
+	Upgrades bool
 	// Inference are the --allow rules that the word `inference` stands for.
 	Inference []string
 	// Port is the default listening port (the sidecar contract of gh-aw-firewall).

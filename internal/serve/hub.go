@@ -29,9 +29,22 @@ type Account struct {
 	Workspace      string
 }
 
-// NewHub returns a hub that writes to the given logs; nil for none.
-func NewHub(now func() time.Time, audit, access *LogFile) *Hub {
-	return &Hub{now: now, metrics: newMetrics(), audit: audit, access: access}
+// NewHub returns a hub without logs.
+func NewHub(now func() time.Time) *Hub { return &Hub{now: now, metrics: newMetrics()} }
+
+// Audit makes l the audit log. It is called before Run.
+func (h *Hub) Audit(l *LogFile) { h.audit = l }
+
+// Access makes l the access log. It is called before Run.
+func (h *Hub) Access(l *LogFile) { h.access = l }
+
+// Close writes what the logs hold and closes them.
+func (h *Hub) Close() {
+	for _, l := range []*LogFile{h.audit, h.access} {
+		if l != nil {
+			_ = l.Close() // what could not be written was warned of
+		}
+	}
 }
 
 // Source returns the observer of a profile's token source.

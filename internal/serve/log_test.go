@@ -3,7 +3,6 @@ package serve_test
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,8 +30,9 @@ func withLogs(t *testing.T) (w *world, audit, access string) {
 	require.NoError(t, err)
 	b, err := serve.OpenLog(access, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, errors.Join(a.Close(), b.Close())) })
-	w.hub = serve.NewHub(time.Now, a, b)
+	w.hub.Audit(a)
+	w.hub.Access(b)
+	t.Cleanup(w.hub.Close)
 	return w, audit, access
 }
 
@@ -176,7 +175,7 @@ func TestADiskThatIsFullCostsLinesOnly(t *testing.T) {
 	w := newWorld(t)
 	access, err := serve.OpenLog("-", full, slog.New(slog.NewTextHandler(w.log, nil)))
 	require.NoError(t, err)
-	w.hub = serve.NewHub(time.Now, nil, access)
+	w.hub.Access(access)
 	w.start()
 	for range 5 {
 		status, _ := w.get(w.url() + "/health")

@@ -68,7 +68,7 @@ func (s *safeBuffer) String() string {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, sb: sandbox.Start(t), hangup: make(chan struct{}, 1), log: &safeBuffer{}, lifetime: time.Hour, clock: clock.System{}}
-	w.hub = serve.NewHub(time.Now, nil, nil)
+	w.hub = serve.NewHub(time.Now)
 	w.options = serve.Options{
 		Clock: clock.System{}, Hangup: w.hangup, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Relay: relay.Options{DrainTimeout: 10 * time.Second},
