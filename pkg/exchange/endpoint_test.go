@@ -105,7 +105,7 @@ func failure(t *testing.T, err error) *exchange.Error {
 	t.Helper()
 	var e *exchange.Error
 	require.ErrorAs(t, err, &e)
-	text := e.Error() + e.Hint + e.RequestID
+	text := e.Error() + "|" + e.Hint + "|" + e.RequestID
 	for i := 0; i+12 <= len(jwt); i++ {
 		require.NotContains(t, text, jwt[i:i+12])
 	}

@@ -70,10 +70,10 @@ func failsWell(t *testing.T, err error) {
 	require.Contains(t, []exchange.Cause{exchange.Refused, exchange.Unavailable}, e.Cause)
 	require.False(t, e.Unsent)
 	require.LessOrEqual(t, e.RetryAfter, 30*time.Second)
-	text := e.Error() + e.RequestID
+	text := e.Error() + "|" + e.RequestID
 	require.Less(t, len(text), 4096)
 	require.False(t, strings.ContainsAny(text, "\n\r\x1b\x00\u2028\u202e"), text)
 	for i := 0; i+12 <= len(jwt); i++ {
-		require.NotContains(t, text+e.Hint, jwt[i:i+12])
+		require.NotContains(t, text+"|"+e.Hint, jwt[i:i+12])
 	}
 }
