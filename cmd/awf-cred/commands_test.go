@@ -155,8 +155,8 @@ func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 func memberIs(object map[string]any, want string) (ok bool, got string) {
 	path, value, _ := strings.Cut(strings.TrimPrefix(want, "!"), "=")
 	var at any = object
-	present := true
 	for name := range strings.SplitSeq(path, ".") {
+		present := false
 		switch node := at.(type) {
 		case map[string]any:
 			at, present = node[name]
@@ -166,8 +166,6 @@ func memberIs(object map[string]any, want string) (ok bool, got string) {
 			if present {
 				at = node[i]
 			}
-		default:
-			present = false
 		}
 		if !present {
 			return strings.HasPrefix(want, "!"), "nothing"

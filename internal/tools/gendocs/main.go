@@ -18,11 +18,11 @@ import (
 func main() {
 	if len(os.Args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: gendocs MARKDOWN-DIRECTORY MAN-DIRECTORY")
-		os.Exit(2) //nolint:forbidigo // this is a main
+		os.Exit(2)
 	}
 	if err := generate(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)
-		os.Exit(1) //nolint:forbidigo // this is a main
+		os.Exit(1)
 	}
 }
 

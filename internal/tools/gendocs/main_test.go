@@ -1,8 +1,10 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,7 +19,10 @@ func TestTheReferenceIsUpToDate(t *testing.T) {
 	require.NoError(t, generate(markdown, man))
 	for fresh, kept := range map[string]string{markdown: "../../../docs/cli", man: "../../../docs/man"} {
 		want, got := pages(t, fresh), pages(t, kept)
-		assert.Equal(t, want, got, "run: make docs")
+		assert.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)), "run: make docs")
+		for name, text := range want {
+			assert.True(t, text == got[name], "%s is not up to date; run: make docs", name)
+		}
 	}
 }
 
