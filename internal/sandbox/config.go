@@ -39,11 +39,13 @@ type Config struct {
 
 	// Rule is the Anthropic federation rule; zero fields are filled in.
 	Rule Rule
+	// Role is the AWS role; zero fields are filled in.
+	Role Role
 	// RFC6749Errors answers refusals in the older edition of Anthropic's
 	// reference (400 {"error":"invalid_grant"}) instead of the nested one.
 	RFC6749Errors bool
-	// APIKey is a static key that the Messages API accepts in x-api-key; empty
-	// means none.
+	// APIKey is a static key that every API accepts where its vendor takes one:
+	// x-api-key, api-key, x-goog-api-key, or as a bearer. Empty means none.
 	APIKey string
 	// RequireOAuthBeta makes the Messages API refuse a bearer token that comes
 	// without "anthropic-beta: oauth-2025-04-20". What the vendor does is not

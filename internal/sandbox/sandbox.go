@@ -41,6 +41,7 @@ type Sandbox struct {
 	jobs        []*Job
 	rules       map[string]*Rule
 	firstRule   string
+	role        Role
 	stream      Stream
 	records     []Request
 	events      []Event
@@ -75,6 +76,7 @@ func Run(ctx context.Context, cfg Config) (*Sandbox, error) {
 	s.AddIdentity(cfg.Identity)
 	s.rules = map[string]*Rule{}
 	s.SetRule(cfg.Rule)
+	s.SetRole(cfg.Role)
 	for _, l := range s.hosts {
 		s.wg.Add(1)
 		go s.accept(l)

@@ -2,7 +2,7 @@ package sandbox
 
 // vendors are all hosts of the sandbox, one file each.
 func (s *Sandbox) vendors() []vendor {
-	return []vendor{github(s), anthropic(s), admin(s)}
+	return []vendor{github(s), anthropic(s), aws(s), bedrock(s), admin(s)}
 }
 
 // Hosts are the names of all vendors' hosts, without the admin listener.
