@@ -86,7 +86,7 @@ func (r *reader) plain(n *yaml.Node) {
 	}
 }
 
-// mapping visits the keys of a mapping once each, in order; an absent (null)
+// mapping visits the keys of a mapping, each once and in order; an absent (null)
 // mapping has none. allowed lists the keys for the error about an unknown one,
 // nil allows all.
 func (r *reader) mapping(n *yaml.Node, what string, allowed []string, visit func(key string, keyNode, value *yaml.Node)) {

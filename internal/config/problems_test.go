@@ -56,6 +56,10 @@ func TestEveryProblemIsNamedInOneRun(t *testing.T) {
 		{name: "an unknown provider by flag", count: 1, flags: map[string][]string{"provider": {"zata"}}, want: []string{`"zata" (flag --provider)`, "did you mean zeta?"}},
 		{name: "settings of two providers", count: 2, env: []string{"AWF_AUTH_ACME_RULE_ID=bad", "AWF_AUTH_ZETA_ROLE=r"}, want: []string{
 			"acme: env AWF_AUTH_ACME_RULE_ID, zeta: env AWF_AUTH_ZETA_ROLE", `rule_id = "bad"`}},
+		{name: "settings of two providers, one by its own variables", count: 1, env: []string{"ACME_RULE_ID=rule_1", "AWF_AUTH_ZETA_ROLE=r"}, want: []string{
+			"acme: env ACME_RULE_ID, zeta: env AWF_AUTH_ZETA_ROLE"}},
+		{name: "a type and only the vendor's own variables", count: 1, env: []string{"AWF_AUTH_TYPE=github-oidc", "ACME_RULE_ID=rule_1"}, want: []string{
+			"nothing says which provider to use"}},
 		{name: "static keys of two providers", count: 1, env: []string{"ACME_API_KEY=secret-canary", "ZETA_OTHER_KEY=secret-canary"}, want: []string{
 			"env ACME_API_KEY, env ZETA_OTHER_KEY", "--provider"}, not: []string{"canary"}},
 		{name: "a static key with a line break", count: 1, env: []string{"ACME_API_KEY=secret-canary\r\nx"}, want: []string{"env ACME_API_KEY (redacted)"}, not: []string{"canary"}},

@@ -162,8 +162,11 @@ func (c *Config) inferred(p *Profile, s *section, sel selection, problems *Probl
 
 // signOf is a variable, a flag, or a key of the profile that only makes sense for v.
 func (c *Config) signOf(v Vendor, s *section, ignore func(string) bool) (Origin, bool) {
-	names := append(c.env.names("AWF_AUTH_"+strings.ToUpper(v.Name)+"_"), v.federation()...)
+	names := c.env.names("AWF_AUTH_" + strings.ToUpper(v.Name) + "_")
 	slices.Sort(names)
+	if !c.authType() { // with a type, the variables of its own family decide alone
+		names = append(names, v.federation()...)
+	}
 	for _, name := range names {
 		if _, ok := c.env.get(name); ok && (ignore == nil || !ignore(name)) {
 			return Origin{Kind: FromEnv, Name: name}, true
