@@ -17,6 +17,7 @@ type envOptions struct {
 	shell    string
 	consumer string
 	unset    bool
+	via      viaOptions
 }
 
 func newEnvCmd(a *app) *cobra.Command {
@@ -33,13 +34,17 @@ eval "$(awf-cred env)" does not notice a failure; the first example does.
 
 --shell github appends to the file named by GITHUB_ENV, for the later steps of a
 job. It cannot remove a variable, and neither can dotenv: both refuse if a
-conflicting variable is set.`,
+conflicting variable is set.
+
+--via and --ready-file print the variables that lead a client to a serve that
+runs, and no credential.`,
 		Example: `  out=$(awf-cred env) && eval "$out"
   awf-cred env --for claude-code
   awf-cred env --shell fish | source
   awf-cred env --shell powershell | Out-String | Invoke-Expression
   awf-cred env --shell github
-  awf-cred env --unset`,
+  awf-cred env --unset
+  awf-cred env --ready-file "$RUNNER_TEMP/awf-cred.json" --wait 30s --shell github`,
 		Args:        noArguments,
 		Annotations: map[string]string{usesSettings: "yes", lateSignals: "yes"},
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runEnv(ctx, a, o) }),
@@ -49,6 +54,7 @@ conflicting variable is set.`,
 	fs.StringVar(&o.consumer, "for", "", "`word`: who reads the variables: "+wordList(provider.Consumers())+" (default sdk)")
 	fs.BoolVar(&o.unset, "unset", false, "print the removals of all variables that any form sets; mints nothing")
 	minTTLFlag(cmd)
+	o.via.bind(cmd)
 	return cmd
 }
 
@@ -59,6 +65,12 @@ func runEnv(ctx context.Context, a *app, o envOptions) error {
 	}
 	if o.unset {
 		return a.unset(dialect)
+	}
+	if err := o.via.check(); err != nil {
+		return err
+	}
+	if o.via.given() {
+		return a.patiently(ctx, func(ctx context.Context) error { return runVia(ctx, a, &o.via, dialect, o.consumer) })
 	}
 	_, p, err := a.profile()
 	if err != nil {
