@@ -185,11 +185,11 @@ func (c *clientConn) linger() {
 	}
 	b := c.srv.buffers.getHead()
 	defer c.srv.buffers.putHead(b)
-	c.mu.Lock()
-	if !c.cut {
-		_ = c.sock.SetReadDeadline(now().Add(c.srv.o.LingerTimeout))
+	_ = c.sock.SetReadDeadline(now().Add(c.srv.o.LingerTimeout))
+	c.state.Store(stateIdle)
+	if c.srv.draining.Load() {
+		return
 	}
-	c.mu.Unlock()
 	for read := 0; read < mostLingered; {
 		n, err := c.sock.Read(b)
 		if n == 0 || err != nil {

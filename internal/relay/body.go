@@ -28,10 +28,14 @@ type body struct {
 	tail  []byte // the filtered trailer section
 	over  []byte // read beyond the end: the next request
 
-	mu       sync.Mutex
-	keep     bool
-	segments []segment
-	held     int64 // taken from budget
+	// cur is being filled; it belongs to the goroutine that reads. What is kept
+	// before it is in old.
+	cur segment
+
+	mu   sync.Mutex
+	keep bool
+	old  []segment
+	held int64 // taken from budget
 }
 
 // segment is a pooled buffer with n bytes of the body.
@@ -121,7 +125,7 @@ func (b *body) gather(s *sock) error {
 	if !s.canTry() || b.framing == Length && b.left > 2*largeSize {
 		return nil
 	}
-	for !b.done.Load() && len(b.segments) < 3 {
+	for !b.done.Load() && len(b.old) < 2 {
 		if !b.current() && !b.add(b.pool.large.get(), true) {
 			return nil
 		}
@@ -172,10 +176,9 @@ func (b *body) more(s *sock) (out, tail []byte, err error) {
 	return b.took(n)
 }
 
-// took accounts for n bytes that were read into the last segment.
+// took accounts for n bytes that were read into the current segment.
 func (b *body) took(n int) (out, tail []byte, err error) {
-	seg := &b.segments[len(b.segments)-1]
-	p := seg.b[seg.n : seg.n+n]
+	p := b.cur.b[b.cur.n : b.cur.n+n]
 	size, used, ok := b.feed(p)
 	b.total.Add(int64(used))
 	if used < n {
@@ -184,74 +187,67 @@ func (b *body) took(n int) (out, tail []byte, err error) {
 	if !ok {
 		return nil, nil, errBadBody
 	}
-	b.mu.Lock()
-	seg.n += size
-	b.mu.Unlock()
+	b.cur.n += size
 	return p[:size], b.tail, nil
 }
 
 // space is where the next bytes go.
 func (b *body) space() []byte {
-	seg := &b.segments[len(b.segments)-1]
-	p := seg.b[seg.n:]
+	p := b.cur.b[b.cur.n:]
 	if b.framing == Length && int64(len(p)) > b.left {
 		p = p[:b.left]
 	}
 	return p
 }
 
-// current reports whether the last segment has room. What is not kept is
+// current reports whether the current segment has room. What is not kept is
 // overwritten.
 func (b *body) current() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.keep {
-		b.free(1)
-		if len(b.segments) == 1 {
-			b.segments[0].n = 0
-		}
+	if !b.kept() {
+		b.cur.n = 0
 	}
-	n := len(b.segments)
-	return n > 0 && len(b.segments[n-1].b)-b.segments[n-1].n >= smallSize
+	return len(b.cur.b)-b.cur.n >= smallSize
 }
 
-// add appends a segment. When what is kept grows beyond its bounds, it is no longer
-// kept; with must, p is refused instead, because what came before is not yet sent.
+// add makes p the current segment. When what is kept grows beyond its bounds, it is
+// no longer kept; with must, p is refused instead, because what came before is not
+// yet sent.
 func (b *body) add(p []byte, must bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.keep {
-		size := int64(len(p))
-		switch {
-		case b.limit > 0 && b.held+size <= b.limit+largeSize && b.budget.take(size):
-			b.held += size
-		case must:
-			b.giveBack(p)
-			return false
-		default:
-			b.keep = false
-			b.free(0)
+	size := int64(len(p))
+	if b.keep && b.limit > 0 && b.held+size <= b.limit+largeSize && b.budget.take(size) {
+		b.held += size
+		if b.cur.n > 0 {
+			b.old = append(b.old, b.cur)
 		}
-	} else if must {
+		b.cur = segment{b: p}
+		return true
+	}
+	if must {
 		b.giveBack(p)
 		return false
 	}
-	b.segments = append(b.segments, segment{b: p})
+	b.forget()
+	b.giveBack(b.cur.b)
+	b.cur = segment{b: p}
 	return true
 }
 
+// dropEmpty gives the current segment back if nothing is in it.
 func (b *body) dropEmpty() {
+	if b.cur.b == nil || b.cur.n > 0 {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n := len(b.segments); n > 0 && b.segments[n-1].n == 0 {
-		p := b.segments[n-1].b
-		b.segments = b.segments[:n-1]
-		if b.held > 0 {
-			b.held -= int64(len(p))
-			b.budget.give(int64(len(p)))
-		}
-		b.giveBack(p)
+	if b.keep {
+		size := int64(len(b.cur.b))
+		b.held -= size
+		b.budget.give(size)
 	}
+	b.giveBack(b.cur.b)
+	b.cur = segment{}
 }
 
 // kept reports whether all that was read is still held.
@@ -261,41 +257,36 @@ func (b *body) kept() bool {
 	return b.keep
 }
 
-// release ends the keeping. While an upload runs the last segment is its.
+// release ends the keeping. While an upload runs the current segment is its.
 func (b *body) release(uploading bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.keep = false
-	last := 0
-	if uploading {
-		last = 1
-	}
-	b.free(last)
+	b.forget()
 	if !uploading {
-		b.segments = nil
+		b.giveBack(b.cur.b)
+		b.cur = segment{}
 	}
 }
 
-// free gives back all segments but the last n, and the budget of all.
-func (b *body) free(n int) {
+// forget gives back what is kept, under mu.
+func (b *body) forget() {
+	b.keep = false
 	if b.held > 0 {
 		b.budget.give(b.held)
 		b.held = 0
 	}
-	k := len(b.segments) - n
-	if k <= 0 {
-		return
-	}
-	for _, s := range b.segments[:k] {
+	for _, s := range b.old {
 		b.giveBack(s.b)
 	}
-	b.segments = append(b.segments[:0], b.segments[k:]...)
+	b.old = nil
 }
 
 func (b *body) giveBack(p []byte) {
-	if cap(p) == headSize {
+	switch cap(p) {
+	case 0:
+	case headSize:
 		b.pool.putHead(p)
-		return
+	default:
+		b.pool.large.put(p)
 	}
-	b.pool.large.put(p)
 }

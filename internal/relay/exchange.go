@@ -229,10 +229,11 @@ func (b *body) appendParts(list [][]byte) [][]byte {
 	if len(b.first) > 0 {
 		list = append(list, b.first)
 	}
-	for i := range b.segments {
-		if s := &b.segments[i]; s.n > 0 {
-			list = append(list, s.b[:s.n])
-		}
+	for _, s := range b.old {
+		list = append(list, s.b[:s.n])
+	}
+	if b.cur.n > 0 {
+		list = append(list, b.cur.b[:b.cur.n])
 	}
 	if len(b.tail) > 0 {
 		list = append(list, b.tail)

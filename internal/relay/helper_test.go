@@ -154,6 +154,9 @@ func newRig(t *testing.T, o rigOptions, serve func(c *upstreamConn)) *rig {
 // result stops the relay and returns what Serve said.
 func (r *rig) result() error {
 	r.t.Helper()
+	if r.server.o.DrainTimeout < 0 {
+		eventually(r.t, func() bool { return r.server.Stats().Requests == 0 }, "requests are over")
+	}
 	r.stop()
 	err := r.waitEnd()
 	r.ended <- err
@@ -418,4 +421,33 @@ func testCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 func eventually(t *testing.T, ok func() bool, what string) {
 	t.Helper()
 	require.Eventually(t, ok, wait, time.Millisecond, what)
+}
+
+func policyAnswer(reply *Reply) func(context.Context, *Head) (*Upstream, *Reply) {
+	return func(context.Context, *Head) (*Upstream, *Reply) {
+		r := *reply
+		return nil, &r
+	}
+}
+
+func failingDial(err error) func(context.Context, string, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) { return nil, err }
+}
+
+// faultOf sends one request to an upstream and returns the reason of the fault.
+func faultOf(t *testing.T, o UpstreamOptions) string {
+	t.Helper()
+	r := newRig(t, rigOptions{}, echo)
+	u := NewUpstream(o)
+	t.Cleanup(u.Close)
+	r.policy.request = func(context.Context, *Head) (*Upstream, *Reply) { return u, nil }
+	c := r.dial()
+	c.send(get)
+	resp, body := c.get("GET")
+	require.GreaterOrEqual(t, resp.StatusCode, 502)
+	r.policy.mu.Lock()
+	defer r.policy.mu.Unlock()
+	require.Len(t, r.policy.faults, 1)
+	require.NotContains(t, r.policy.faults[0].Err.Error(), "s3cret")
+	return body
 }

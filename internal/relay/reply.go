@@ -36,7 +36,7 @@ func (c *clientConn) readReply(up *upConn) error {
 	for {
 		if r.w > r.r {
 			end, ok := scan.scan(r.in[r.r:r.w])
-			if !ok {
+			if !ok || !startsLikeReply(r.in[r.r:r.w]) {
 				return errReply
 			}
 			if end {
@@ -73,6 +73,13 @@ func (c *clientConn) readReply(up *upConn) error {
 		_ = up.wire.Conn.SetReadDeadline(time.Time{})
 	}
 	return nil
+}
+
+// startsLikeReply spares the wait for the rest of what is no HTTP/1 at all.
+func startsLikeReply(p []byte) bool {
+	const start = "HTTP/1."
+	n := min(len(p), len(start))
+	return string(p[:n]) == start[:n]
 }
 
 // room makes some behind what was read, up to limit.

@@ -1,11 +1,10 @@
 package relay
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"time"
-
-	"errors"
 )
 
 // watcher notices clients that leave while their connection's goroutine is busy
@@ -95,6 +94,10 @@ func (readingWatcher) end(c *clientConn) {
 
 // pushBack adds bytes that were read ahead to the input.
 func (c *clientConn) pushBack(p []byte) {
+	if c.body.over != nil { // that came before, and will be the input
+		c.body.over = append(c.body.over, p...)
+		return
+	}
 	in := &c.in
 	if in.b == nil {
 		in.b = c.srv.buffers.getHead()
