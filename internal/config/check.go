@@ -138,7 +138,7 @@ func checkVariable(name string) error {
 func checkListen(value string) error {
 	if path, ok := strings.CutPrefix(value, "unix:"); ok {
 		if path == "" {
-			return errors.New("names no path after unix:")
+			return errors.New("has no path after its colon")
 		}
 		return nil
 	}

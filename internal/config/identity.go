@@ -21,10 +21,10 @@ func parseIdentity(value string) (Identity, error) {
 	case kind == "file" && rest != "":
 		return Identity{Type: File, Path: rest}, nil
 	case kind == "file":
-		return Identity{}, errors.New("names no path after file:")
+		return Identity{}, errors.New("has no path after its colon")
 	case kind == "env":
 		if err := checkVariable(rest); err != nil {
-			return Identity{}, errors.New("names no variable after env:")
+			return Identity{}, errors.New("has no name of a variable after its colon")
 		}
 		return Identity{Type: Env, EnvName: rest}, nil
 	case kind == "command":

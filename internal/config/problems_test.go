@@ -81,8 +81,8 @@ func TestEveryProblemIsNamedInOneRun(t *testing.T) {
 		{name: "a profile and a file without profiles", count: 1, env: []string{"AWF_CRED_PROFILE=p"}, file: "version: 1\n", want: []string{"which has no profiles"}},
 		{name: "an unknown identity", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=fiel:/x"), want: []string{`identity = "fiel:/x" (env AWF_CRED_IDENTITY): is not known; did you mean file?`}},
 		{name: "a command by variable", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=command:/x"), want: []string{"which only a profile of the config file can name"}},
-		{name: "a file without path", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=file:"), want: []string{"names no path after file:"}},
-		{name: "a variable without name", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=env:A B"), want: []string{"names no variable after env:"}},
+		{name: "a file without path", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=file:"), want: []string{"has no path after its colon"}},
+		{name: "a variable without name", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=env:A B"), want: []string{"has no name of a variable after its colon"}},
 		{name: "github with more", count: 1, env: acmeEnv("AWF_CRED_IDENTITY=github:x"), want: []string{"has something after github"}},
 		{name: "values of a profile in the file", count: 2, file: profile("    token_url: http://api.example/\n    min_ttl: 120\n"), want: []string{
 			"token_url = \"http://api.example/\" (file ", "config.yaml:8): is plain http", `min_ttl = "120" (file `, "profiles.p.token_url in the config file"}},

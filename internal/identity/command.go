@@ -69,7 +69,9 @@ func (c *command) Assertion(ctx context.Context, _ string) (exchange.Assertion, 
 }
 
 // printedBad is a fault of the output, not of the run.
-type printedBad struct{ error }
+type printedBad struct{ fault error }
+
+func (p printedBad) Error() string { return p.fault.Error() }
 
 // Fingerprint names the job by the command and the variables that tell one job's
 // from another's; the program does not run for it.
@@ -87,12 +89,12 @@ func (c *command) failed(err error, said, hint string, cause error) error {
 	var bad printedBad
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &bad) && bad.error.Error() == "is empty":
+	case errors.As(err, &bad) && errors.Is(bad.fault, errEmpty):
 		text += "printed nothing"
 	case errors.As(err, &bad):
-		text += "printed something that " + clause(bad.error)
+		text += "printed something that " + clause(bad.fault)
 	case errors.As(err, &exit):
-		text += "failed: " + exit.ProcessState.String()
+		text += "failed: " + exit.String()
 	default:
 		text += err.Error()
 	}

@@ -54,7 +54,7 @@ func FromProfile(p *config.Profile, o Options) Options {
 // of the class Identity here already.
 func New(o Options) (tokensource.Identity, error) {
 	if o.Clock == nil {
-		return nil, &exchange.Error{Step: "identity", Cause: exchange.Internal, Err: errors.New("Clock is required")}
+		return nil, &exchange.Error{Step: "identity", Cause: exchange.Internal, Err: errors.New("a clock is required")}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -54,16 +54,19 @@ func (c *command) run(ctx context.Context, path string, timeout time.Duration) r
 
 	out := capture(stdout, maxSource+1, true)
 	said := capture(stderr, maxSaid, false)
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var waited error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		waited = cmd.Wait()
+	}()
 
 	timer := c.clock.NewTimer(timeout)
 	defer timer.Stop()
 	var failed error
-	over := false
 	select {
-	case failed = <-ended:
-		over = true
+	case <-ended:
+		failed = waited
 	case <-out.full:
 		failed = errTooMuch
 	case <-timer.C():
@@ -72,9 +75,7 @@ func (c *command) run(ctx context.Context, path string, timeout time.Duration) r
 		failed = errors.New("was killed: the time for the whole attempt is over")
 	}
 	group.kill(cmd.Process)
-	if !over {
-		<-ended
-	}
+	<-ended
 	r := result{stdout: out.end(), stderr: said.end(), err: failed}
 	if r.err == nil && len(r.stdout) > maxSource {
 		r.err = errTooMuch

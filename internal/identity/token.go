@@ -13,6 +13,8 @@ import (
 // maxSource bounds what is read from a file or a command, in bytes.
 const maxSource = 64 << 10
 
+var errEmpty = errors.New("is empty")
+
 // token takes the one line out of what a source holds. Blanks and line ends
 // around it are what editors, kubelets and shells leave.
 func token(raw string) (string, error) {
@@ -22,7 +24,7 @@ func token(raw string) (string, error) {
 	line := strings.Trim(raw, " \t\r\n")
 	switch {
 	case raw == "":
-		return "", errors.New("is empty")
+		return "", errEmpty
 	case line == "":
 		return "", errors.New("is blank")
 	case strings.ContainsAny(line, "\r\n"):
