@@ -98,8 +98,12 @@ func (l *Locker) acquire(ctx context.Context, name string) (*flock.Flock, error)
 		dir.Mend(name)
 		got, err = tryLock(f)
 	}
-	if got || err != nil {
+	if err != nil {
 		return f, err
+	}
+	dir.Mend(name) // a umask may have taken its mode
+	if got {
+		return f, nil
 	}
 	return l.wait(ctx, name, f)
 }
