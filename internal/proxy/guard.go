@@ -118,7 +118,8 @@ func (p *Policy) keyInPath(r *record, h *relay.Head) bool {
 	return ok
 }
 
-// authority is HOST[:PORT] of an absolute URL, nil when there is none.
+// authority is the authority of an absolute URL, nil when there is none. Browsers
+// send no userinfo in a referer.
 func authority(url []byte) []byte {
 	_, rest, ok := bytes.Cut(url, []byte("://"))
 	if !ok {
@@ -126,9 +127,6 @@ func authority(url []byte) []byte {
 	}
 	if i := bytes.IndexAny(rest, "/?#"); i >= 0 {
 		rest = rest[:i]
-	}
-	if i := bytes.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
 	}
 	return rest
 }

@@ -34,9 +34,10 @@ func (r Reply) Value(name string) string {
 // client is one raw connection to the target. It keeps what it reads.
 type client struct {
 	net.Conn
-	in  *bufio.Reader
-	got *tape
-	wg  sync.WaitGroup
+	in       *bufio.Reader
+	got      *tape
+	patience time.Duration
+	wg       sync.WaitGroup
 }
 
 // tape keeps the first bytes of what goes by.
@@ -53,9 +54,9 @@ func (t *tape) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func newClient(c net.Conn) *client {
+func newClient(c net.Conn, patience time.Duration) *client {
 	t := &tape{r: c}
-	return &client{Conn: c, in: bufio.NewReaderSize(t, 512), got: t}
+	return &client{Conn: c, in: bufio.NewReaderSize(t, 512), got: t, patience: patience}
 }
 
 // send writes beside the reading: a server may refuse before it has read all, and
@@ -95,8 +96,6 @@ func (c *client) reset() {
 	c.Close()
 }
 
-const patience = 15 * time.Second
-
 // reply reads one final answer; informational ones are skipped.
 func (c *client) reply(head bool) (Reply, error) {
 	for {
@@ -109,7 +108,7 @@ func (c *client) reply(head bool) (Reply, error) {
 
 // anyReply reads one answer, informational ones included.
 func (c *client) anyReply(head bool) (Reply, error) {
-	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_ = c.SetReadDeadline(time.Now().Add(c.patience))
 	var r Reply
 	line, err := plainLine(c.in)
 	if err != nil {
@@ -163,7 +162,7 @@ func (c *client) silence(d time.Duration) []byte {
 
 // expectBytes reads exactly want.
 func (c *client) expectBytes(want string) error {
-	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_ = c.SetReadDeadline(time.Now().Add(c.patience))
 	b := make([]byte, len(want))
 	if _, err := io.ReadFull(c.in, b); err != nil {
 		return fmt.Errorf("tunnel: %w", err)

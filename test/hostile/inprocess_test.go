@@ -32,6 +32,7 @@ type inProcess struct {
 	series    series
 	log       lockedBuffer
 	scale     Scale
+	quiet     int64 // memory after the last collection
 	stop      func()
 }
 
@@ -164,10 +165,19 @@ func (p *inProcess) Figures() (Figures, error) {
 	if err != nil && runtime.GOOS == "linux" {
 		return Figures{}, err
 	}
+	held := memory()
+	if held > p.quiet+8<<20 { // look behind the garbage
+		runtime.GC()
+		held = memory()
+		p.quiet = held
+	}
+	return Figures{Goroutines: runtime.NumGoroutine(), Descriptors: len(entries), Memory: held}, nil
+}
+
+func memory() int64 {
 	var m runtime.MemStats
-	runtime.GC()
 	runtime.ReadMemStats(&m)
-	return Figures{Goroutines: runtime.NumGoroutine(), Descriptors: len(entries), Memory: int64(m.HeapAlloc + m.StackInuse)}, nil
+	return int64(m.HeapAlloc + m.StackInuse)
 }
 
 func (p *inProcess) Series() (int, error) {
@@ -191,14 +201,15 @@ func TestInProcess(t *testing.T) {
 	defer u.Close()
 	target := startInProcess(t, u)
 	defer target.Close()
-	runAll(t, target, u)
+	runAll(t, target, u, 10*time.Millisecond)
 }
 
 // runAll makes every case over both networks, and reports a line for each.
-func runAll(t *testing.T, target Target, u *Upstream) {
+func runAll(t *testing.T, target Target, u *Upstream, silence time.Duration) {
 	s, err := NewSuite(target, u)
 	require.NoError(t, err)
 	defer s.Close()
+	s.Silence = silence
 	misses, done := 0, 0
 	for _, g := range Groups() {
 		for _, c := range g.Cases {

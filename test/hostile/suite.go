@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"regexp"
@@ -16,6 +17,9 @@ import (
 type Suite struct {
 	Target   Target
 	Upstream *Upstream
+	Patience time.Duration // for an answer
+	Closing  time.Duration // for the end of a connection that was refused
+	Silence  time.Duration // in which a second answer would come
 
 	trap         net.Listener
 	trapped      chan string
@@ -32,7 +36,7 @@ func NewSuite(t Target, u *Upstream) (*Suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Suite{Target: t, Upstream: u, trap: trap, trapped: make(chan string, 16), wrongKey: newKey(),
+	s := &Suite{Target: t, Upstream: u, Patience: 15 * time.Second, Closing: time.Second, Silence: 40 * time.Millisecond, trap: trap, trapped: make(chan string, 16), wrongKey: newKey(),
 		upstreamName: "api.anthropic.com", texts: map[string]string{}}
 	go s.watchTrap()
 	for _, role := range []Role{Plain, Keyed, Tunnel, Signer, Narrow} {
@@ -74,30 +78,25 @@ func (s *Suite) watchTrap() {
 }
 
 // Run makes one case over one network and returns what is wrong.
-func (s *Suite) Run(c Case, network string) (err error) {
-	defer func() {
-		s.Upstream.Forget()
-	}()
+func (s *Suite) Run(c Case, network string) error {
+	defer s.Upstream.Forget()
 	x := &Session{suite: s, target: s.Target, upstream: s.Upstream, network: network, role: c.Role, canary: newSecret()}
 	x.mark = s.Upstream.Mark()
 	if c.Run != nil {
-		if err := c.Run(x); err != nil {
-			return err
-		}
-		if err := s.invariants(x); err != nil {
+		if err := errors.Join(c.Run(x), s.invariants(x)); err != nil {
 			return err
 		}
 	}
 	for i, t := range c.Tries {
-		if err := x.try(c.Want, t); err != nil {
+		if err := errors.Join(x.try(c.Want, t), s.invariants(x)); err != nil {
 			return fmt.Errorf("try %d: %w", i+1, err)
-		}
-		if err := s.invariants(x); err != nil {
-			return fmt.Errorf("after try %d: %w", i+1, err)
 		}
 	}
 	return s.alive(c.Role, network)
 }
+
+// errLeak is a client's secret at the upstream.
+var errLeak = errors.New("the client's secret arrived upstream")
 
 // invariants are I1 to I5; I1 is the session's own.
 func (s *Suite) invariants(x *Session) error {
@@ -111,7 +110,7 @@ func (s *Suite) invariants(x *Session) error {
 		}
 		for _, form := range forms(x.canary, x.target.Key(), s.wrongKey) {
 			if bytes.Contains(r.Head, []byte(form)) {
-				return fmt.Errorf("the client's secret arrived upstream: %q", cut(string(r.Head)))
+				return fmt.Errorf("%w: %q", errLeak, cut(string(r.Head)))
 			}
 		}
 	}
@@ -228,7 +227,7 @@ func (s *Suite) probe(role Role, network string) error {
 	if err != nil {
 		return err
 	}
-	x := newClient(c)
+	x := newClient(c, s.Patience)
 	defer x.Close()
 	raw := fill("GET /v1/probe HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {key}\r\n\r\n", map[string]string{"key": s.Target.Key()})
 	x.send(raw)
