@@ -1,0 +1,541 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/awf-cred/awf-cred/internal/sandbox"
+)
+
+// served is a running `awf-cred serve`.
+type served struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	dir    string
+	stderr *lockedBuffer
+	Ready  struct {
+		PID       int
+		Listeners []struct{ Profile, Provider, Address, URL string }
+		Admin     string
+		ClientKey string `json:"client_key"`
+	}
+}
+
+// lockedBuffer is read while a program writes to it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// serveProgram is `awf-cred serve` on a free port, before it is started.
+func serveProgram(t *testing.T, sb *sandbox.Sandbox, flags ...string) *served {
+	t.Helper()
+	dir := t.TempDir()
+	args := append([]string{"serve", "--ready-file", filepath.Join(dir, "ready.json"), "--admin-listen", "127.0.0.1:0"}, flags...)
+	has := func(flag string) bool { return strings.Contains(" "+strings.Join(flags, " ")+" ", " "+flag+" ") }
+	if !has("--listen") && !has("--config") {
+		args = append(args, "--listen", "127.0.0.1:0")
+	}
+	if !has("--upstream") && !has("--config") {
+		args = append(args, "--upstream", sb.URL(sandbox.HostAnthropic))
+	}
+	s := &served{t: t, cmd: program(t, sb, args...), dir: dir, stderr: &lockedBuffer{}}
+	s.cmd.Stderr = s.stderr
+	return s
+}
+
+// start runs it until the end of the test, and returns when it is bound.
+func (s *served) start() *served {
+	s.t.Helper()
+	require.NoError(s.t, s.cmd.Start())
+	s.t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		if s.t.Failed() {
+			s.t.Log(s.stderr.String())
+		}
+	})
+	require.Eventually(s.t, func() bool {
+		data, err := os.ReadFile(filepath.Join(s.dir, "ready.json"))
+		return err == nil && json.Unmarshal(data, &s.Ready) == nil
+	}, 20*time.Second, 5*time.Millisecond, "it is not bound")
+	return s
+}
+
+func (s *served) awaitReady() *served {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		status, _ := s.get(s.Ready.Admin + "/readyz")
+		return status == 200
+	}, 20*time.Second, 5*time.Millisecond, "it is not ready")
+	return s
+}
+
+func (s *served) get(url string) (int, string) {
+	s.t.Helper()
+	res, err := http.Get(url) //nolint:noctx // a test
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(body)
+}
+
+const messageBody = `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`
+
+func (s *served) message(base string, header ...string) (int, string) {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, base+"/v1/messages", strings.NewReader(messageBody)) //nolint:noctx // a test
+	require.NoError(s.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(body)
+}
+
+func (s *served) signal(sig syscall.Signal) {
+	s.t.Helper()
+	require.NoError(s.t, s.cmd.Process.Signal(sig))
+}
+
+func (s *served) status() int {
+	s.t.Helper()
+	return statusOf(s.t, s.cmd.Wait())
+}
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t, sandbox.WithTLS())
+	s := serveProgram(t, sb, "--ca-file", sb.CAFile()).start().awaitReady()
+	status, body := s.message(s.Ready.Listeners[0].URL, "x-api-key", "sk-ant-of-the-client")
+	assert.Equal(t, 200, status, body)
+	s.signal(syscall.SIGTERM)
+	assert.Equal(t, 0, s.status())
+	assert.NotContains(t, s.stderr.String(), "sk-ant")
+	assert.NotContains(t, s.stderr.String(), "eyJ")
+}
+
+// The cache is shared with `token`: one exchange for a job.
+func TestServeSharesTheCacheWithToken(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb)
+	first := program(t, sb, "token")
+	first.Dir, first.Env = s.cmd.Dir, s.cmd.Env
+	require.NoError(t, first.Run())
+	s.start().awaitReady()
+	status, body := s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 200, status, body)
+	assert.Equal(t, 1, sb.Counts().Exchanges)
+}
+
+func TestServeThatCannotStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open := filepath.Join(dir, "open")
+	require.NoError(t, os.WriteFile(open, []byte("0123456789abcdef\n"), 0o644))
+	short := filepath.Join(dir, "short")
+	require.NoError(t, os.WriteFile(short, []byte("short\n"), 0o600))
+	for _, row := range []struct {
+		name   string
+		flags  []string
+		env    []string
+		fault  *sandbox.Fault
+		mint   *sandbox.Fault
+		status int
+		says   string
+	}{
+		{"a configuration that is missing", nil, []string{"AWF_AUTH_ANTHROPIC_ORGANIZATION_ID="}, nil, nil, 2, "AWF_AUTH_ANTHROPIC_ORGANIZATION_ID"},
+		{"a mint that is refused", nil, nil, nil, fault(sandbox.Status(401).Always()), 3, "(identity, exit 3"},
+		{"an exchange that is refused", nil, nil, fault(sandbox.Refusal(401, "invalid_grant").Always()), nil, 4, "(refused, exit 4"},
+		{"T10: another address", []string{"--listen", "0.0.0.0:0"}, nil, nil, nil, 2, "--allow-remote"},
+		{"T10: another address without a key", []string{"--listen", "0.0.0.0:0", "--allow-remote"}, nil, nil, nil, 2, "--client-key-file"},
+		{"a key file that others can read", []string{"--client-key-file", open}, nil, nil, nil, 2, "chmod 600"},
+		{"a key that is too short", []string{"--client-key-file", short}, nil, nil, nil, 2, "16 to 256"},
+		{"a word that makes no key", []string{"--client-key", "mine"}, nil, nil, nil, 2, "generate"},
+		{"two keys", []string{"--client-key", "generate", "--client-key-file", short}, nil, nil, nil, 2, "contradict"},
+		{"a rule that is none", []string{"--allow", "everything"}, nil, nil, nil, 2, "METHOD /path"},
+		{"bounds that make no sense", []string{"--max-header-bytes", "1"}, nil, nil, nil, 2, "1KiB"},
+		{"a size that is none", []string{"--max-buffer", "many"}, nil, nil, nil, 2, "max-buffer"},
+		{"a plain upstream", []string{"--upstream", "http://api.example.com"}, nil, nil, nil, 2, "plain http"},
+		{"an access log in no folder", []string{"--access-log", filepath.Join(dir, "no", "log")}, nil, nil, nil, 6, "--access-log"},
+		{"one socket for two addresses", []string{"--listen", "127.0.0.1:59999", "--listen", "127.0.0.1:59999"}, nil, nil, nil, 2, "is the address of"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			sb := sandbox.Start(t)
+			if row.fault != nil {
+				sb.AddFault(sandbox.AnthropicToken, *row.fault)
+			}
+			if row.mint != nil {
+				sb.AddFault(sandbox.Mint, *row.mint)
+			}
+			s := serveProgram(t, sb, row.flags...)
+			s.cmd.Env = append(s.cmd.Env, row.env...)
+			assert.Equal(t, row.status, statusOf(t, s.cmd.Run()), s.stderr.String())
+			assert.Contains(t, s.stderr.String(), row.says)
+		})
+	}
+}
+
+// A configuration that can never work is said to clients with --keep-serving.
+func TestKeepServing(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	sb.AddFault(sandbox.AnthropicToken, sandbox.Refusal(401, "invalid_grant").Always())
+	s := serveProgram(t, sb, "--keep-serving").start()
+	require.Eventually(t, func() bool { return strings.Contains(s.stderr.String(), "renewal failed") }, 20*time.Second, 5*time.Millisecond)
+	status, body := s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 403, status)
+	assert.Contains(t, body, `"retryable":false`)
+	status, _ = s.get(s.Ready.Admin + "/readyz")
+	assert.Equal(t, 503, status)
+	s.signal(syscall.SIGINT)
+	assert.Equal(t, 0, s.status())
+}
+
+// With AWF_AUTH_TYPE absent and a static key present the key is set, in the header
+// that gh-aw-firewall's setting names.
+func TestStaticKey(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ name, header, arrives, strip string }{
+		{"x-api-key", "", "x-api-key: sk-ant-api03-sandbox", "api-key"},
+		{"another header", "x-gateway-key", "x-gateway-key: sk-ant-api03-sandbox", "X_Gateway-Key"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.APIKey = "sk-ant-api03-sandbox" }))
+			s := serveProgram(t, sb)
+			var env []string
+			for _, e := range s.cmd.Env {
+				if !strings.HasPrefix(e, "AWF_") && !strings.HasPrefix(e, "ACTIONS_") {
+					env = append(env, e)
+				}
+			}
+			s.cmd.Env = append(env, "ANTHROPIC_API_KEY=sk-ant-api03-sandbox", "AWF_ANTHROPIC_AUTH_HEADER="+row.header)
+			s.start().awaitReady()
+			s.message(s.Ready.Listeners[0].URL, "authorization", "Bearer client", "x-api-key", "client", row.strip, "client")
+			seen := sb.Requests(sandbox.Messages)
+			require.Len(t, seen, 1)
+			head := strings.ToLower(string(seen[0].Head))
+			assert.Contains(t, head, row.arrives)
+			assert.NotContains(t, head, "client\r\n")
+			assert.Zero(t, sb.Counts().Exchanges)
+		})
+	}
+}
+
+// F154: the first signal drains, the second ends at once.
+func TestASecondSignalEndsServe(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.Stream.Events, c.Stream.Interval = 1000, 100*time.Millisecond }))
+	s := serveProgram(t, sb).start().awaitReady()
+	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages", //nolint:noctx // a test
+		strings.NewReader(strings.Replace(messageBody, "{", `{"stream":true,`, 1)))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	_, err = bufio.NewReader(res.Body).ReadString('\n')
+	require.NoError(t, err)
+	s.signal(syscall.SIGTERM)
+	require.Eventually(t, func() bool { return strings.Contains(s.stderr.String(), "draining") }, 20*time.Second, 5*time.Millisecond)
+	_, err = net.Dial("tcp", s.Ready.Listeners[0].Address)
+	assert.Error(t, err, "it does not accept any more")
+	s.signal(syscall.SIGTERM)
+	assert.Equal(t, 143, s.status())
+}
+
+// F137: a stream that is cut at the drain timeout is class 7.
+func TestADrainThatCuts(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.Stream.Events, c.Stream.Interval = 1000, 100*time.Millisecond }))
+	s := serveProgram(t, sb, "--drain-timeout", "100ms").start().awaitReady()
+	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages", //nolint:noctx // a test
+		strings.NewReader(strings.Replace(messageBody, "{", `{"stream":true,`, 1)))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	s.signal(syscall.SIGTERM)
+	_, err = io.ReadAll(res.Body)
+	assert.Error(t, err, "the break is visible")
+	assert.Equal(t, 7, s.status())
+	assert.Contains(t, s.stderr.String(), "1 requests were cut")
+}
+
+// F155, T43: SIGQUIT prints a fixed text.
+func TestQuit(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb).start().awaitReady()
+	s.signal(syscall.SIGQUIT)
+	assert.Equal(t, 131, s.status())
+	assert.Contains(t, s.stderr.String(), "ended by SIGQUIT")
+	assert.NotContains(t, s.stderr.String(), "goroutine")
+}
+
+// F156, T39: with --die-with-parent serve ends with the process that started it.
+func TestDieWithParent(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		flags []string
+		ends  bool
+	}{{"with the flag", []string{"--die-with-parent"}, true}, {"without", nil, false}} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			sb := sandbox.Start(t)
+			s := serveProgram(t, sb, row.flags...)
+			sh, err := exec.LookPath("sh")
+			require.NoError(t, err)
+			s.cmd.Args = append([]string{"sh", "-c", `"$@" & wait`, "sh"}, append([]string{s.cmd.Path}, s.cmd.Args[1:]...)...)
+			s.cmd.Path = sh
+			s.start().awaitReady()
+			require.NoError(t, s.cmd.Process.Kill())
+			alive := func() bool { return syscall.Kill(s.Ready.PID, 0) == nil && !zombie(s.Ready.PID) }
+			if !row.ends {
+				status, _ := s.get(s.Ready.Admin + "/livez")
+				assert.Equal(t, 200, status)
+				require.NoError(t, syscall.Kill(s.Ready.PID, syscall.SIGTERM))
+			}
+			require.Eventually(t, func() bool { return !alive() }, 20*time.Second, 10*time.Millisecond)
+		})
+	}
+}
+
+// zombie reports whether a process has ended and waits for its parent.
+func zombie(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.Contains(string(data), ") Z ")
+}
+
+// Sockets of systemd take the place of --listen, and it is told of our state.
+func TestSystemd(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb)
+	for i, arg := range s.cmd.Args {
+		if arg == "--listen" {
+			s.cmd.Args = append(s.cmd.Args[:i], s.cmd.Args[i+2:]...)
+			break
+		}
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	require.NoError(t, err)
+	address := ln.Addr().String()
+	file, err := ln.(*net.TCPListener).File()
+	require.NoError(t, err)
+	require.NoError(t, ln.Close())
+	defer file.Close()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(s.dir, "notify"), Net: "unixgram"})
+	require.NoError(t, err)
+	defer manager.Close()
+	s.cmd.ExtraFiles = []*os.File{file}
+	s.cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", s.cmd.Path}, s.cmd.Args[1:]...)
+	s.cmd.Path, err = exec.LookPath("sh")
+	require.NoError(t, err)
+	s.cmd.Env = append(s.cmd.Env, "LISTEN_FDS=1", "NOTIFY_SOCKET="+filepath.Join(s.dir, "notify"))
+	s.start()
+	assert.Equal(t, address, s.Ready.Listeners[0].Address)
+	status, body := s.message("http://" + address)
+	assert.Equal(t, 200, status, body)
+	states := make(chan string, 4)
+	go func() {
+		b := make([]byte, 1024)
+		for {
+			n, err := manager.Read(b)
+			if err != nil {
+				close(states)
+				return
+			}
+			states <- string(b[:n])
+		}
+	}()
+	assert.Contains(t, <-states, "READY=1")
+	s.signal(syscall.SIGTERM)
+	assert.Equal(t, "STOPPING=1", <-states)
+	assert.Equal(t, 0, s.status())
+}
+
+// SIGHUP: a broken file changes nothing, a good one is in force, no request is
+// dropped (F147, F148).
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	write := func(allow string) {
+		require.NoError(t, os.WriteFile(file, []byte(config(sb, "127.0.0.1:0", allow)), 0o600))
+	}
+	write("POST /v1/messages")
+	s := serveProgram(t, sb, "--config", file).start().awaitReady()
+	url := s.Ready.Listeners[0].URL
+	status, body := s.message(url)
+	require.Equal(t, 200, status, body)
+	hangup := func(says string) {
+		t.Helper()
+		before := strings.Count(s.stderr.String(), says)
+		s.signal(syscall.SIGHUP)
+		require.Eventually(t, func() bool { return strings.Count(s.stderr.String(), says) > before }, 20*time.Second, 5*time.Millisecond)
+	}
+	require.NoError(t, os.WriteFile(file, []byte("profiles: ["), 0o600))
+	hangup("the old configuration stays")
+	status, _ = s.message(url)
+	assert.Equal(t, 200, status)
+	write("GET /v1/models")
+	hangup("reloaded")
+	status, _ = s.message(url)
+	assert.Equal(t, 403, status)
+	write("POST /v1/messages")
+	hangup("reloaded")
+
+	stop, failed := make(chan struct{}), make(chan string, 1)
+	go func() {
+		defer close(failed)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if status, body := s.message(url); status != 200 {
+				failed <- fmt.Sprint(status, body)
+				return
+			}
+		}
+	}()
+	for range 1000 {
+		s.signal(syscall.SIGHUP)
+	}
+	hangup("reloaded")
+	close(stop)
+	for f := range failed {
+		t.Error("a request was dropped: " + f)
+	}
+	assert.Equal(t, 1, sb.Counts().Exchanges)
+}
+
+// config is a file with one profile and one listener.
+func config(sb *sandbox.Sandbox, listen, allow string) string {
+	r := sb.Rule()
+	return fmt.Sprintf(`
+profiles:
+  review:
+    provider: anthropic
+    identity: {type: github}
+    federation_rule_id: %s
+    organization_id: %s
+    service_account_id: %s
+    workspace_id: %s
+    token_url: %s
+serve:
+  listeners:
+    - {profile: review, listen: %q, upstream: %q, allow: [%q]}
+`, r.ID, r.OrganizationID, r.ServiceAccountID, r.Workspaces[0], sb.AnthropicTokenURL(), listen, sb.URL(sandbox.HostAnthropic), allow)
+}
+
+// Later steps of a job are pointed at a serve of an earlier one.
+func TestEnvOfAServe(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb, "--client-key", "generate").start()
+	ready := filepath.Join(s.dir, "ready.json")
+	env := func(args ...string) (int, string, string) {
+		cmd := program(t, sb, append([]string{"env", "--shell", "json"}, args...)...)
+		return outcome(t, cmd)
+	}
+	status, stdout, stderr := env("--ready-file", ready, "--wait", "20s")
+	require.Equal(t, 0, status, stderr)
+	var vars map[string]*string
+	require.NoError(t, json.Unmarshal([]byte(stdout), &vars))
+	assert.Equal(t, s.Ready.Listeners[0].URL, *vars["ANTHROPIC_BASE_URL"])
+	assert.Equal(t, s.Ready.ClientKey, *vars["ANTHROPIC_AUTH_TOKEN"])
+	assert.Contains(t, vars, "ANTHROPIC_API_KEY")
+	assert.NotContains(t, vars, "NO_PROXY")
+	code, body := s.message(*vars["ANTHROPIC_BASE_URL"], "Authorization", "Bearer "+*vars["ANTHROPIC_AUTH_TOKEN"])
+	assert.Equal(t, 200, code, body)
+
+	key := filepath.Join(s.dir, "key")
+	require.NoError(t, os.WriteFile(key, []byte(s.Ready.ClientKey+"\n"), 0o600))
+	status, stdout, stderr = env("--via", s.Ready.Listeners[0].Address, "--client-key-file", key)
+	require.Equal(t, 0, status, stderr)
+	assert.Contains(t, stdout, s.Ready.ClientKey)
+	status, stdout, stderr = env("--via", "127.0.0.1:10001", "--provider", "anthropic")
+	require.Equal(t, 0, status, stderr)
+	assert.Contains(t, stdout, `"ANTHROPIC_AUTH_TOKEN":"awf-cred"`)
+
+	for _, row := range []struct {
+		name   string
+		args   []string
+		status int
+	}{
+		{"a ready file that is not there", []string{"--ready-file", filepath.Join(s.dir, "no")}, 5},
+		{"nobody there", []string{"--via", "127.0.0.1:1", "--wait", "100ms"}, 5},
+		{"a unix socket", []string{"--via", "unix:/x"}, 2},
+		{"no address", []string{"--via", "https://example.com/x"}, 2},
+		{"both", []string{"--via", "127.0.0.1:1", "--ready-file", ready}, 2},
+		{"wait alone", []string{"--wait", "1s"}, 2},
+		{"a profile that it does not have", []string{"--ready-file", ready, "--profile", "other"}, 2},
+		{"a consumer that nobody is", []string{"--ready-file", ready, "--for", "nobody"}, 2},
+	} {
+		status, stdout, _ := env(row.args...)
+		assert.Equal(t, row.status, status, row.name)
+		assert.Empty(t, stdout, row.name)
+	}
+}
+
+// S11, T04: no core file, and nobody of the same user can look into it.
+func TestServeIsClosed(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb).start()
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", s.Ready.PID))
+	if err != nil {
+		t.Skip("no /proc")
+	}
+	assert.Regexp(t, `Max core file size +0 `, string(limits))
+	info, err := os.Stat(fmt.Sprintf("/proc/%d/environ", s.Ready.PID))
+	require.NoError(t, err)
+	assert.EqualValues(t, 0, info.Sys().(*syscall.Stat_t).Uid, "a process that is not dumpable belongs to root in /proc")
+}
