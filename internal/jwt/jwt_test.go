@@ -60,6 +60,7 @@ func TestParseRefuses(t *testing.T) {
 		{"standard base64", parts[0] + "." + "ey+/" + "." + parts[2], "payload", "is not base64url"},
 		{"padding", parts[0] + "." + parts[1] + "=." + parts[2], "payload", "is not base64url"},
 		{"a line end", parts[0] + "." + parts[1] + "\n." + parts[2], "payload", "is not base64url"},
+		{"bits left over", parts[0] + "." + parts[1] + ".QR", "signature", "is not base64url"},
 		{"a bad signature", parts[0] + "." + parts[1] + ".!", "signature", "is not base64url"},
 		{"a payload that is no JSON", raw(header, "hello", "s"), "payload", "is not JSON"},
 		{"a payload that is an array", raw(header, "[1]", "s"), "payload", "is not a JSON object"},

@@ -120,7 +120,7 @@ func parseExceptions(s string) (everything bool, list []exception) {
 			return true, nil
 		}
 		if prefix, err := netip.ParsePrefix(entry); err == nil {
-			list = append(list, exception{prefix: prefix.Masked()})
+			list = append(list, exception{prefix: prefix})
 			continue
 		}
 		var e exception

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -170,13 +171,17 @@ func TestNoProxy(t *testing.T) {
 		{"a.invalid:443", "a.invalid", false},
 		{"a.invalid:444", "a.invalid", true},
 		{"192.0.2.0/24", "a.invalid", true},
+		{"127.0.0.8/29", "127.0.0.9:1", false},
+		{"192.0.2.1", "192.0.2.2", true},
+		{"192.0.2.0/28", "192.0.2.16", true},
+		{"2001:db8::/32", "[2001:db9::1]", true},
 		{"", "127.0.0.1:1", false},
 		{"", "localhost:1", false},
 		{"", "[::1]:1", false},
 	} {
 		t.Run(c.noProxy+" and "+c.host, func(t *testing.T) {
 			t.Parallel()
-			cl := client(t, safehttp.Options{Env: environment("HTTPS_PROXY", p.addr, "NO_PROXY", c.noProxy)})
+			cl := client(t, safehttp.Options{Env: environment("HTTPS_PROXY", p.addr, "NO_PROXY", c.noProxy), Connect: 2 * time.Second})
 			_, _, err := post(t, cl, "https://"+c.host+"/")
 			assert.Equal(t, c.proxied, failure(t, err).Kind == safehttp.Proxy, err)
 		})

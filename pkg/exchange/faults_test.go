@@ -93,7 +93,9 @@ func TestPassingFailures(t *testing.T) {
 			assert.Equal(t, 1, e.Retries, c)
 			assert.NotEmpty(t, e.Hint, c)
 		}
-		e := v.refused(t, raw(503, "Retry-After: "+now.Add(9*time.Second).Format(http.TimeFormat)+"\r\n", ""))
+		there := now.Add(time.Hour)
+		e := v.refused(t, strings.Replace(raw(503, "Retry-After: "+there.Add(9*time.Second).Format(http.TimeFormat)+"\r\n", ""),
+			"Date: "+now.Format(http.TimeFormat), "Date: "+there.Format(http.TimeFormat), 1))
 		assert.Equal(t, 9*time.Second, e.RetryAfter, "a date counts from the Date of the answer")
 	})
 }

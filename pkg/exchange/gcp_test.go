@@ -70,7 +70,7 @@ func TestGCPImpersonation(t *testing.T) {
 	later := now.Add(2 * time.Hour)
 	e := listen(t, func(n int) string {
 		if n == 0 {
-			return raw(200, "", rawGrant("ya29.federated", `"Bearer"`, "")) // expires_in may be absent here
+			return raw(200, "", rawGrant("opaque-federated-token", `"Bearer"`, "")) // expires_in may be absent here
 		}
 		return raw(200, "X-Request-Id: iam-1\r\n", `{"accessToken":"ya29.impersonated","expireTime":"`+later.Format(time.RFC3339Nano)+`"}`)
 	})
@@ -92,7 +92,7 @@ func TestGCPImpersonation(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "https://www.googleapis.com/auth/cloud-platform", form.Get("scope"), "what impersonation needs")
 	assert.Equal(t, "/iam/v1/projects/-/serviceAccounts/"+account+":generateAccessToken", got[1].path)
-	assert.Equal(t, "Bearer ya29.federated", got[1].header.Get("Authorization"))
+	assert.Equal(t, "Bearer opaque-federated-token", got[1].header.Get("Authorization"))
 	assert.JSONEq(t, `{"scope":["https://www.googleapis.com/auth/a"],"lifetime":"7200s","delegates":["projects/-/serviceAccounts/mid@p.iam.gserviceaccount.com","projects/-/serviceAccounts/next@p.iam.gserviceaccount.com"]}`, got[1].body)
 	assert.NotContains(t, got[1].body, jwt)
 }
@@ -112,7 +112,7 @@ func TestGCPImpersonationFailures(t *testing.T) {
 		retries            int
 		hint               string
 	}{
-		{"403", raw(403, "", iam("PERMISSION_DENIED", "denied: ya29.federated and "+jwt)), "HTTP 403: PERMISSION_DENIED: denied: (redacted) and (redacted)", exchange.Refused, 0, "roles/iam.workloadIdentityUser on " + account},
+		{"403", raw(403, "", iam("PERMISSION_DENIED", "denied: opaque-federated-token and "+jwt)), "HTTP 403: PERMISSION_DENIED: denied: (redacted) and (redacted)", exchange.Refused, 0, "roles/iam.workloadIdentityUser on " + account},
 		{"404", raw(404, "", iam("NOT_FOUND", "no")), "NOT_FOUND", exchange.Refused, 0, "AWF_AUTH_GCP_SERVICE_ACCOUNT"},
 		{"400", raw(400, "", iam("INVALID_ARGUMENT", "no")), "INVALID_ARGUMENT", exchange.Refused, 0, "AWF_AUTH_GCP_TOKEN_LIFETIME"},
 		{"429", raw(429, "Retry-After: 3\r\n", iam("RESOURCE_EXHAUSTED", "slow")), "HTTP 429", exchange.Unavailable, -1, ""},
@@ -133,7 +133,7 @@ func TestGCPImpersonationFailures(t *testing.T) {
 			t.Parallel()
 			e := listen(t, func(n int) string {
 				if n == 0 {
-					return raw(200, "", jsonGrant("ya29.federated", 299))
+					return raw(200, "", jsonGrant("opaque-federated-token", 299))
 				}
 				return c.answer
 			})
@@ -144,14 +144,14 @@ func TestGCPImpersonationFailures(t *testing.T) {
 			assert.Equal(t, c.retries, f.Retries)
 			assert.False(t, f.Unsent, "the assertion was sent in the first step")
 			assert.Contains(t, f.Error(), c.want)
-			assert.NotContains(t, f.Error(), "ya29")
+			assert.NotContains(t, f.Error(), "federated-token")
 			assert.Contains(t, f.Hint, c.hint)
 			assert.Len(t, e.received(), 2)
 		})
 	}
 	t.Run("nobody at the second endpoint", func(t *testing.T) {
 		t.Parallel()
-		e := listen(t, always(raw(200, "", jsonGrant("ya29.federated", 299))))
+		e := listen(t, always(raw(200, "", jsonGrant("opaque-federated-token", 299))))
 		_, err := gcp(t, e, func(p *exchange.GCPParams) { p.ServiceAccount, p.IAMURL = account, "http://127.0.0.1:1" }).Exchange(t.Context(), assertion())
 		assert.False(t, failure(t, err).Unsent)
 	})
