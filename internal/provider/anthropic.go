@@ -133,9 +133,9 @@ func anthropicSDKEnv(_ config.Values, c exchange.Credential, consumer string) ([
 // anthropicProxyEnv points SDKs and Claude Code at a proxy of ours. Both take the
 // base URL without /v1 and send the token as a bearer token.
 func anthropicProxyEnv(_ config.Values, base *url.URL, key secret.Value) []output.Var {
-	return []output.Var{
+	return append(claudeMode(""),
 		output.Conflict("ANTHROPIC_API_KEY"),
 		output.Set("ANTHROPIC_BASE_URL", base.String()),
 		output.SetSecret("ANTHROPIC_AUTH_TOKEN", key),
-	}
+	)
 }

@@ -66,7 +66,9 @@ func TestAnthropicProxyVariables(t *testing.T) {
 	t.Parallel()
 	base, err := url.Parse("http://127.0.0.1:10001")
 	require.NoError(t, err)
-	assert.Equal(t, "unset ANTHROPIC_API_KEY\nexport ANTHROPIC_BASE_URL='http://127.0.0.1:10001'\nexport ANTHROPIC_AUTH_TOKEN='phantom'\n",
+	assert.Equal(t, "unset CLAUDE_CODE_USE_BEDROCK\nunset CLAUDE_CODE_USE_VERTEX\nunset CLAUDE_CODE_USE_FOUNDRY\nunset CLAUDE_CODE_USE_MANTLE\n"+
+		"unset CLAUDE_CODE_USE_ANTHROPIC_AWS\nunset CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD\n"+
+		"unset ANTHROPIC_API_KEY\nexport ANTHROPIC_BASE_URL='http://127.0.0.1:10001'\nexport ANTHROPIC_AUTH_TOKEN='phantom'\n",
 		render(t, anthropic(t).ProxyEnv(values(), base, secret.New("phantom"))))
 }
 

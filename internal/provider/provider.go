@@ -69,7 +69,7 @@ type Provider struct {
 }
 
 // All is every provider, in the order in which they are named to the user.
-var All = []Provider{anthropic}
+var All = []Provider{anthropic, aws, azure, gcp, openAI}
 
 // Lookup finds a provider by name.
 func Lookup(name string) (Provider, bool) {
