@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -37,4 +38,21 @@ func need(t *testing.T, program string) {
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skip("needs " + program)
 	}
+}
+
+// jsonString is s as a JSON string, other bytes than UTF-8 kept as they are.
+func jsonString(s string) string {
+	var b []byte
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ':
+			b = fmt.Appendf(b, `\u%04x`, c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(append(b, '"'))
 }

@@ -210,3 +210,9 @@ func within(t *testing.T, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// entries is how many credentials are in the cache directory.
+func (w *world) entries() int {
+	found, _ := filepath.Glob(filepath.Join(w.dir, "*.json"))
+	return len(found)
+}
