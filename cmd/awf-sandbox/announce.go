@@ -14,6 +14,10 @@ import (
 // environments tell which variables point a client at which vendor.
 var environments = map[string]func(*sandbox.Sandbox) []string{
 	"anthropic": (*sandbox.Sandbox).AnthropicEnv,
+	"aws":       (*sandbox.Sandbox).AWSEnv,
+	"azure":     (*sandbox.Sandbox).AzureEnv,
+	"gcp":       (*sandbox.Sandbox).GCPEnv,
+	"openai":    (*sandbox.Sandbox).OpenAIEnv,
 }
 
 func providers() []string {

@@ -233,7 +233,7 @@ func TestBedrockStreamsRealFrames(t *testing.T) {
 	a := signed(t, sb, keys, "bedrock", "/model/anthropic.x/invoke-with-response-stream", bedrockBody, nil)
 	assert.Equal(t, "application/vnd.amazon.eventstream", a.Header.Get("Content-Type"))
 	kinds, payloads := frames(t, a.body)
-	require.Len(t, kinds, 8)
+	require.Len(t, kinds, 9)
 	var chunk struct{ Bytes []byte }
 	var text string
 	for i, p := range payloads {

@@ -189,10 +189,12 @@ func (s *Sandbox) bedrockModel(r *request) *reply {
 			"output":     map[string]any{"message": map[string]any{"role": "assistant", "content": []any{map[string]string{"text": strings.Join(s.words(r), "")}}}},
 			"stopReason": "end_turn", "usage": bedrockUsage, "metrics": map[string]int{"latencyMs": 1},
 		})
-	default:
+	case BedrockConverseStream:
 		p = respond(http.StatusOK, "application/vnd.amazon.eventstream", nil)
-		p.stream = s.bedrockEvents(model, r, converse)
-		p.with("X-Amzn-Bedrock-Content-Type", "application/json")
+		p.stream = s.play(r, bedrockSequence(), converseFrame)
+	default:
+		p = respond(http.StatusOK, "application/vnd.amazon.eventstream", nil).with("X-Amzn-Bedrock-Content-Type", "application/json")
+		p.stream = s.play(r, messageSequence(model), chunkFrame)
 	}
 	return p.with("X-Amzn-RequestId", uuid()).with("X-Amzn-Bedrock-Input-Token-Count", "12").
 		with("X-Amzn-Bedrock-Output-Token-Count", "6").with("X-Amzn-Bedrock-Invocation-Latency", "1")
@@ -220,87 +222,34 @@ func bedrockBody(body map[string]json.RawMessage, model string, converse bool) *
 	return nil
 }
 
-// bedrockEvents streams frames of vnd.amazon.eventstream: InvokeModel wraps each
-// event of the Messages API in a chunk, Converse has events of its own.
-func (s *Sandbox) bedrockEvents(model string, r *request, converse bool) func(*stream) error {
-	words, shape := s.words(r), s.shape(r)
-	return func(w *stream) error {
-		send := func(kind string, event map[string]any) error {
-			payload, err := json.Marshal(event)
-			if err == nil && !converse {
-				payload, err = json.Marshal(map[string]any{"bytes": payload, "p": "abcdefghij"}) // []byte is base64 in JSON
-				kind = "chunk"
-			}
-			if err != nil {
-				return err
-			}
-			if _, err := w.Write(eventMessage(kind, payload)); err != nil {
-				return err
-			}
-			return w.Flush()
-		}
-		before, delta, after := converseEvents, converseDelta, converseEnd
-		if !converse {
-			before, delta, after = invokeEvents(model), invokeDelta, invokeEnd
-		}
-		for _, e := range before {
-			if err := send(e.kind, e.data); err != nil {
-				return err
-			}
-		}
-		for _, word := range words {
-			if err := s.wait(shape.Interval); err != nil {
-				return err
-			}
-			e := delta(word)
-			if err := send(e.kind, e.data); err != nil {
-				return err
-			}
-		}
-		for _, e := range after {
-			if err := send(e.kind, e.data); err != nil {
-				return err
-			}
-		}
-		return nil
+// bedrockSequence is Converse's own order of events.
+func bedrockSequence() sequence {
+	return sequence{
+		before: []streamEvent{{"messageStart", map[string]any{"role": "assistant"}}},
+		word: func(text string) streamEvent {
+			return streamEvent{"contentBlockDelta", map[string]any{"contentBlockIndex": 0, "delta": map[string]string{"text": text}}}
+		},
+		after: []streamEvent{
+			{"contentBlockStop", map[string]any{"contentBlockIndex": 0}},
+			{"messageStop", map[string]any{"stopReason": "end_turn"}},
+			{"metadata", map[string]any{"usage": bedrockUsage, "metrics": map[string]int{"latencyMs": 1}}},
+		},
 	}
 }
 
-// streamEvent is one event before it is framed.
-type streamEvent struct {
-	kind string
-	data map[string]any
+func converseFrame(e streamEvent) ([]byte, error) {
+	b, err := json.Marshal(e.data)
+	return eventMessage(e.kind, b), err
 }
 
-var (
-	converseEvents = []streamEvent{{"messageStart", map[string]any{"role": "assistant"}}}
-	converseEnd    = []streamEvent{
-		{"contentBlockStop", map[string]any{"contentBlockIndex": 0}},
-		{"messageStop", map[string]any{"stopReason": "end_turn"}},
-		{"metadata", map[string]any{"usage": bedrockUsage, "metrics": map[string]int{"latencyMs": 1}}},
+// chunkFrame wraps an event of the Messages API, as InvokeModel does.
+func chunkFrame(e streamEvent) ([]byte, error) {
+	inner, err := json.Marshal(e.data)
+	if err != nil {
+		return nil, err
 	}
-	invokeEnd = []streamEvent{
-		{"", map[string]any{"type": "content_block_stop", "index": 0}},
-		{"", map[string]any{"type": "message_delta", "delta": map[string]any{"stop_reason": "end_turn", "stop_sequence": nil}, "usage": map[string]int{"output_tokens": 6}}},
-		{"", map[string]any{"type": "message_stop"}},
-	}
-)
-
-func converseDelta(word string) streamEvent {
-	return streamEvent{"contentBlockDelta", map[string]any{"contentBlockIndex": 0, "delta": map[string]string{"text": word}}}
-}
-
-func invokeDelta(word string) streamEvent {
-	return streamEvent{"", map[string]any{"type": "content_block_delta", "index": 0, "delta": map[string]string{"type": "text_delta", "text": word}}}
-}
-
-func invokeEvents(model string) []streamEvent {
-	start := message(model, "")
-	start["content"], start["stop_reason"] = []any{}, nil
-	return []streamEvent{
-		{"", map[string]any{"type": "message_start", "message": start}},
-		{"", map[string]any{"type": "content_block_start", "index": 0, "content_block": map[string]string{"type": "text", "text": ""}}},
-	}
+	b, err := json.Marshal(map[string]any{"bytes": inner, "p": "abcdefghij"}) // []byte is base64 in JSON
+	return eventMessage("chunk", b), err
 }
 
 // guardrail answers ApplyGuardrail.

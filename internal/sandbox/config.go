@@ -39,8 +39,12 @@ type Config struct {
 
 	// Rule is the Anthropic federation rule; zero fields are filled in.
 	Rule Rule
-	// Role is the AWS role; zero fields are filled in.
-	Role Role
+	// Role, Pool, App and Mapping are the counterparts at AWS, Google Cloud, Azure
+	// and OpenAI; zero fields are filled in.
+	Role    Role
+	Pool    Pool
+	App     App
+	Mapping Mapping
 	// RFC6749Errors answers refusals in the older edition of Anthropic's
 	// reference (400 {"error":"invalid_grant"}) instead of the nested one.
 	RFC6749Errors bool

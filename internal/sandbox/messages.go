@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 )
@@ -25,9 +24,7 @@ func (s *Sandbox) messages(r *request) *reply {
 		return p
 	}
 	if m.Stream {
-		p := respond(http.StatusOK, "text/event-stream; charset=utf-8", nil).with("Cache-Control", "no-cache")
-		p.stream = s.messageEvents(m.Model, r)
-		return p.with("Request-Id", newRequestID())
+		return s.eventStream(r, messageSequence(m.Model), namedEvent).with("Request-Id", newRequestID())
 	}
 	text := strings.Join(s.words(r), "")
 	return respondJSON(http.StatusOK, message(m.Model, text)).with("Request-Id", newRequestID())
@@ -142,51 +139,4 @@ func (s *Sandbox) refuseAPI(r *request, provider string, no *refusal, p *reply) 
 	s.count(provider, r.identity, func(t *Tally) { t.APIRefused++ })
 	s.event(Event{Endpoint: r.endpoint, Reason: no.reason, Detail: no.detail, Status: p.status, Identity: r.identity})
 	return p
-}
-
-// messageEvents writes the events of a streamed message in the real API's order.
-func (s *Sandbox) messageEvents(model string, r *request) func(*stream) error {
-	words, shape := s.words(r), s.shape(r)
-	return func(w *stream) error {
-		send := func(event string, data map[string]any) error {
-			data["type"] = event
-			b, err := json.Marshal(data)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, b); err != nil {
-				return err
-			}
-			return w.Flush()
-		}
-		start := message(model, "")
-		start["content"], start["stop_reason"] = []any{}, nil
-		if err := send("message_start", map[string]any{"message": start}); err != nil {
-			return err
-		}
-		if err := send("content_block_start", map[string]any{"index": 0,
-			"content_block": map[string]string{"type": "text", "text": ""}}); err != nil {
-			return err
-		}
-		if err := send("ping", map[string]any{}); err != nil {
-			return err
-		}
-		for _, word := range words {
-			if err := s.wait(shape.Interval); err != nil {
-				return err
-			}
-			if err := send("content_block_delta", map[string]any{"index": 0,
-				"delta": map[string]string{"type": "text_delta", "text": word}}); err != nil {
-				return err
-			}
-		}
-		if err := send("content_block_stop", map[string]any{"index": 0}); err != nil {
-			return err
-		}
-		if err := send("message_delta", map[string]any{"delta": map[string]any{"stop_reason": "end_turn", "stop_sequence": nil},
-			"usage": map[string]int{"output_tokens": 6}}); err != nil {
-			return err
-		}
-		return send("message_stop", map[string]any{})
-	}
 }

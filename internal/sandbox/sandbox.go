@@ -42,6 +42,9 @@ type Sandbox struct {
 	rules       map[string]*Rule
 	firstRule   string
 	role        Role
+	pool        Pool
+	app         App
+	mapping     Mapping
 	stream      Stream
 	records     []Request
 	events      []Event
@@ -77,6 +80,9 @@ func Run(ctx context.Context, cfg Config) (*Sandbox, error) {
 	s.rules = map[string]*Rule{}
 	s.SetRule(cfg.Rule)
 	s.SetRole(cfg.Role)
+	s.SetPool(cfg.Pool)
+	s.SetApp(cfg.App)
+	s.SetMapping(cfg.Mapping)
 	for _, l := range s.hosts {
 		s.wg.Add(1)
 		go s.accept(l)

@@ -2,7 +2,10 @@ package sandbox
 
 // vendors are all hosts of the sandbox, one file each.
 func (s *Sandbox) vendors() []vendor {
-	return []vendor{github(s), anthropic(s), aws(s), bedrock(s), admin(s)}
+	return []vendor{
+		github(s), anthropic(s), aws(s), bedrock(s), gcp(s), iam(s), vertex(s),
+		azure(s), foundry(s), openaiAuth(s), openai(s), admin(s),
+	}
 }
 
 // Hosts are the names of all vendors' hosts, without the admin listener.
