@@ -10,8 +10,9 @@
 // A failure is an [*Error] with the kind, the host and whether a byte of the
 // request was written; its text never holds a URL, a query or a proxy's password.
 //
-// The arithmetic of retries ([Backoff], [ParseRetryAfter], [IsRetryableStatus])
-// is here too, as pure functions: who retries is the caller's affair.
+// What an answer says about another attempt ([ParseRetryAfter],
+// [IsRetryableStatus], [Skew]) is read here too, by pure functions: who retries,
+// and how long it waits, is the token source's affair.
 //
 // Clients are safe for concurrent use.
 package safehttp

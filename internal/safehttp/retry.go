@@ -1,38 +1,13 @@
 package safehttp
 
 import (
-	"encoding/binary"
-	"io"
 	"net/http"
 	"strings"
 	"time"
 )
 
-const (
-	firstWait = time.Second
-	maxWait   = 8 * time.Second
-	// MaxRetryAfter caps what a server may ask us to wait.
-	MaxRetryAfter = 30 * time.Second
-)
-
-// Backoff is the wait before attempt k = 2, 3, ...: uniformly between half and the
-// whole of 1 s · 2^(k−2), at most 8 s. It is 0 before the first attempt. When rand
-// fails, it is the whole.
-func Backoff(attempt int, rand io.Reader) time.Duration {
-	if attempt < 2 {
-		return 0
-	}
-	whole := maxWait
-	if k := attempt - 2; k < 3 {
-		whole = firstWait << k
-	}
-	var b [8]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
-		return whole
-	}
-	half := whole / 2
-	return half + time.Duration(binary.LittleEndian.Uint64(b[:])%uint64(half+1))
-}
+// MaxRetryAfter caps what a server may ask us to wait.
+const MaxRetryAfter = 30 * time.Second
 
 // ParseRetryAfter reads a Retry-After header (RFC 9110 section 10.2.3: seconds, or
 // an HTTP date), capped at [MaxRetryAfter]. now is what a date is compared with:

@@ -1,8 +1,6 @@
 package safehttp_test
 
 import (
-	"bytes"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,24 +12,6 @@ import (
 
 	"github.com/awf-cred/awf-cred/internal/safehttp"
 )
-
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	for attempt, whole := range map[int]time.Duration{
-		0: 0, 1: 0, 2: time.Second, 3: 2 * time.Second, 4: 4 * time.Second, 5: 8 * time.Second, 6: 8 * time.Second, 100: 8 * time.Second,
-	} {
-		least, most := whole, time.Duration(0)
-		for range 500 {
-			d := safehttp.Backoff(attempt, rand.Reader)
-			require.GreaterOrEqual(t, d, whole/2)
-			require.LessOrEqual(t, d, whole)
-			least, most = min(least, d), max(most, d)
-		}
-		assert.LessOrEqual(t, least, whole*6/10, "spread over the whole range")
-		assert.GreaterOrEqual(t, most, whole*9/10)
-		assert.Equal(t, whole, safehttp.Backoff(attempt, bytes.NewReader(nil)), "without randomness")
-	}
-}
 
 func TestParseRetryAfter(t *testing.T) {
 	t.Parallel()

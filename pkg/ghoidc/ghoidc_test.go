@@ -23,6 +23,8 @@ const audience = "https://api.anthropic.com"
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
+func clock() time.Time { return now }
+
 func token(claims string) string {
 	b := base64.RawURLEncoding.EncodeToString
 	return b([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + b([]byte(claims)) + "." + b([]byte("signature"))
@@ -44,7 +46,7 @@ func client(t *testing.T, requestToken string, h http.HandlerFunc) (*ghoidc.Clie
 	doer, err := safehttp.New(safehttp.Options{})
 	require.NoError(t, err)
 	c, err := ghoidc.New(ghoidc.Options{RequestURL: s.URL + "/idtoken?api-version=2.0&x=a%2Fb", RequestToken: secret.New(requestToken),
-		Doer: doer, Now: func() time.Time { return now }, UserAgent: "awf-cred/test"})
+		Doer: doer, Now: clock, UserAgent: "awf-cred/test"})
 	require.NoError(t, err)
 	return c, s
 }
