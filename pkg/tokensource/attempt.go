@@ -116,6 +116,7 @@ func (s *Source) pause(ctx context.Context, err error, tries int, wait time.Dura
 
 // mint asks the identity for an assertion.
 func (s *Source) mint(ctx context.Context, audience string) (exchange.Assertion, error) {
+	s.warnClock()
 	start := s.stamp()
 	a, err := s.o.Identity.Assertion(ctx, audience)
 	if err != nil {
@@ -125,6 +126,17 @@ func (s *Source) mint(ctx context.Context, audience string) (exchange.Assertion,
 	}
 	s.observe(Event{Kind: "mint", Assertion: a, Duration: s.since(start), Err: err})
 	return a, err
+}
+
+// clockSet is the year before which no clock that was set can be.
+const clockSet = 2000
+
+// warnClock says once that the clock was not set: assertions and certificates
+// will seem to be from the future.
+func (s *Source) warnClock() {
+	if now := s.o.Clock.Now(); now.Year() < clockSet {
+		s.warnOnce("the clock of this machine is not set", "now", now.UTC().Format(time.RFC3339))
+	}
 }
 
 // exchange sends the assertion. An answer that comes after its time, or is worth

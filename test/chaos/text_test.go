@@ -1,10 +1,14 @@
 package chaos
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,4 +59,29 @@ func jsonString(s string) string {
 		}
 	}
 	return string(append(b, '"'))
+}
+
+// jsonNumber is a number of a JSON object, 0 when it is not there.
+func jsonNumber(object, name string) float64 {
+	var m map[string]any
+	_ = json.Unmarshal([]byte(object), &m)
+	n, _ := m[name].(float64)
+	return n
+}
+
+func countLines(text, part string) (n int) {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// resealed is an entry whose digest is right again after its body was changed.
+func resealed(entry []byte) []byte {
+	const begin = `"body":`
+	at := bytes.Index(entry, []byte(begin)) + len(begin)
+	body := bytes.TrimSuffix(bytes.TrimSpace(entry[at:]), []byte("}"))
+	return fmt.Appendf(nil, `{"version":1,"sha256":"%x","body":%s}`+"\n", sha256.Sum256(body), body)
 }
