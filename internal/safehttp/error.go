@@ -32,6 +32,7 @@ type Error struct {
 	Proxy  string // host and port of the HTTP proxy in between, empty without one
 	Unsent bool   // no byte of the request was written
 	Detail string // one printable line
+	Hint   string // what to do about it, one line; empty when that is not known
 	Err    error  // the cause, for errors.Is; not for printing
 }
 

@@ -69,7 +69,8 @@ func awaitRefusal(ctx context.Context, conn *tls.Conn, host string) error {
 func tlsError(err error, host string, asked bool) error {
 	var verify *tls.CertificateVerificationError
 	if errors.As(err, &verify) {
-		return &Error{Kind: Certificate, Detail: "its certificate does not verify: " + certificate(verify.Err, host), Err: err}
+		what, hint := certificate(verify.Err, host)
+		return &Error{Kind: Certificate, Detail: "its certificate does not verify: " + what, Hint: hint, Err: err}
 	}
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
@@ -96,9 +97,10 @@ func isAlert(err error) bool {
 	return errors.As(err, &remote) && remote.Op == "remote error"
 }
 
-// certificate says what is wrong with a certificate. x509's own sentences quote
-// names out of it, which are whatever the other side put there.
-func certificate(err error, host string) string {
+// certificate says what is wrong with a certificate and what to do about it.
+// x509's own sentences quote names out of it, which are whatever the other side put
+// there.
+func certificate(err error, host string) (what, hint string) {
 	var (
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
@@ -106,15 +108,17 @@ func certificate(err error, host string) string {
 	)
 	switch {
 	case errors.As(err, &name):
-		return fmt.Sprintf("it is not for %s", host)
+		return fmt.Sprintf("it is not for %s", host), ""
 	case errors.As(err, &unknown):
 		if strings.Contains(err.Error(), "insecure algorithm") {
-			return "it is signed with an algorithm that is not secure any more"
+			return "it is signed with an algorithm that is not secure any more", ""
 		}
-		return "it is signed by an authority that is not known here"
+		return "it is signed by an authority that is not known here",
+			"if that authority is yours, name its certificate with --ca-file (AWF_CRED_CA_FILE); verification cannot be turned off"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return fmt.Sprintf("it is valid from %s to %s, and not now",
-			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339))
+			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339)),
+			"check this machine's clock"
 	}
-	return scrub.Text(err.Error())
+	return scrub.Text(err.Error()), ""
 }

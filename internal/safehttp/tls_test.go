@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,8 @@ func TestTLSRefusals(t *testing.T) {
 			e := failure(t, err)
 			assert.Equal(t, c.kind, e.Kind, e.Error())
 			assert.Contains(t, e.Error(), c.want)
+			assert.Equal(t, strings.Contains(c.want, "authority"), strings.Contains(e.Hint, "--ca-file"))
+			assert.Equal(t, strings.Contains(c.want, "not now"), strings.Contains(e.Hint, "clock"))
 			assert.False(t, e.Retryable())
 			assert.True(t, e.Unsent)
 			assert.Zero(t, s.bytes.Load(), "nothing was sent")

@@ -44,7 +44,8 @@ func (c *Client) connectTunnel(w *wire) error {
 	}
 	switch {
 	case res.StatusCode == http.StatusProxyAuthRequired:
-		return &Error{Kind: ProxyAuth, Detail: "the proxy wants other credentials (HTTP 407)"}
+		return &Error{Kind: ProxyAuth, Detail: "the proxy wants other credentials (HTTP 407)",
+			Hint: "check user name and password in HTTPS_PROXY"}
 	case res.StatusCode != http.StatusOK:
 		return fmt.Errorf("it refused with HTTP %d", res.StatusCode)
 	case br.Buffered() > 0:

@@ -70,7 +70,7 @@ func (c caller) post(ctx context.Context, r request) (*reply, *Error) {
 
 // broken is a request without a whole answer.
 func (c caller) broken(step string, err *safehttp.Error) *Error {
-	e := &Error{Provider: c.provider, Step: step, Cause: Unavailable, Unsent: err.Unsent, Err: err}
+	e := &Error{Provider: c.provider, Step: step, Cause: Unavailable, Unsent: err.Unsent, Hint: err.Hint, Err: err}
 	switch {
 	case err.Kind == safehttp.Endpoint:
 		e.Cause = Usage

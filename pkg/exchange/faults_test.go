@@ -398,6 +398,7 @@ func TestCertificates(t *testing.T) {
 		assert.Zero(t, e.Retries)
 		assert.True(t, e.Unsent)
 		assert.Contains(t, e.Error(), "certificate")
+		assert.Contains(t, e.Hint, "--ca-file")
 		assert.False(t, called)
 	})
 }

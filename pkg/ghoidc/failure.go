@@ -20,7 +20,7 @@ func useless(what string) error {
 
 // broken is a request without an answer.
 func (c *Client) broken(err *safehttp.Error) error {
-	e := &exchange.Error{Provider: provider, Step: step, Cause: exchange.Unavailable, Unsent: err.Unsent, Err: err}
+	e := &exchange.Error{Provider: provider, Step: step, Cause: exchange.Unavailable, Unsent: err.Unsent, Hint: err.Hint, Err: err}
 	switch {
 	case err.Kind == safehttp.Endpoint:
 		e.Cause = exchange.Usage
