@@ -103,7 +103,7 @@ func (s *Sandbox) admitBedrock(r *request) *reply {
 		}
 		return s.refuseAPI(r, "aws", no, bedrockError(http.StatusForbidden, kind, no.detail))
 	}
-	if r.contentType() != "application/json" {
+	if t := r.contentType(); t != "application/json" && t != "" { // absent means JSON (InvokeModel, contentType)
 		return bedrockError(http.StatusBadRequest, "ValidationException", "Content-Type must be application/json")
 	}
 	s.admit(r, "aws")

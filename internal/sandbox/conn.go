@@ -204,6 +204,9 @@ func (c *conn) write(r *request, p *reply, f *Fault) error {
 	}
 	c.informational(f)
 	c.head(r, p, f, s)
+	if p.tunnel {
+		return c.tunnel()
+	}
 	if f != nil && f.stage() == StageHeaders {
 		if err := s.act(); err != nil {
 			return err
@@ -231,6 +234,21 @@ func (c *conn) write(r *request, p *reply, f *Fault) error {
 	}
 	io.WriteString(c.bw, f.Append)
 	return c.bw.Flush()
+}
+
+// tunnel sends everything back until either side ends the connection.
+func (c *conn) tunnel() error {
+	buf := make([]byte, 16<<10)
+	for {
+		if err := c.bw.Flush(); err != nil {
+			return err
+		}
+		n, err := c.br.Read(buf)
+		if err != nil {
+			return err
+		}
+		c.bw.Write(buf[:n])
+	}
 }
 
 // mismatched reports a Content-Length of the fault's own that is not the body's:
@@ -272,7 +290,7 @@ func (c *conn) head(r *request, p *reply, f *Fault, s *stream) {
 	}
 	_, framed := p.header["Content-Length"]
 	switch {
-	case framed || s.none && p.status != http.StatusOK:
+	case framed || p.tunnel || s.none && p.status != http.StatusOK:
 	case s.chunked:
 		field("Transfer-Encoding", "chunked")
 	case p.stream != nil: // HTTP/1.0: the end of the connection ends the body

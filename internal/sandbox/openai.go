@@ -17,6 +17,7 @@ const (
 	OpenAIResponses Endpoint = "openai.responses"
 	OpenAIChat      Endpoint = "openai.chat_completions"
 	OpenAIModels    Endpoint = "openai.models"
+	OpenAIRealtime  Endpoint = "openai.realtime"
 	OpenAIEcho      Endpoint = "openai.echo"
 )
 
@@ -187,7 +188,7 @@ func (s *Sandbox) refuseOpenAI(r *request, a *assertion, no *refusal) *reply {
 func openai(s *Sandbox) vendor {
 	return vendor{
 		name: HostOpenAI,
-		has:  []Endpoint{OpenAIResponses, OpenAIChat, OpenAIModels, OpenAIEcho},
+		has:  []Endpoint{OpenAIResponses, OpenAIChat, OpenAIModels, OpenAIRealtime, OpenAIEcho},
 		route: func(r *request) (Endpoint, handler) {
 			switch r.path {
 			case "/v1/responses":
@@ -196,6 +197,8 @@ func openai(s *Sandbox) vendor {
 				return OpenAIChat, s.openAICall
 			case "/v1/models":
 				return OpenAIModels, s.openAICall
+			case "/v1/realtime":
+				return OpenAIRealtime, s.realtime
 			case "/echo":
 				return OpenAIEcho, s.echo
 			}

@@ -11,6 +11,7 @@ type reply struct {
 	header http.Header
 	body   []byte
 	stream func(*stream) error // instead of body: written as it goes
+	tunnel bool                // after a 101: everything is sent back
 }
 
 // respond makes an answer with a body of that media type.
