@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/output"
 	"github.com/awf-cred/awf-cred/internal/provider"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/secret"
 )
 
 type tokenOptions struct {
@@ -26,11 +29,15 @@ many processes ask at the same time.
 
 The default format prints the bare token and a newline, and nothing else. With
 AWF_AUTH_TYPE absent and a static key of the provider present, that key is
-printed as it is.`,
+printed as it is.
+
+--format gcp-executable answers Google's libraries: it prints the identity token,
+because they make the exchange, and its failures are an object on standard output.`,
 		Example: `  awf-cred token
   awf-cred token --format json
   awf-cred token --format header
   awf-cred token --format exec-credential
+  awf-cred token --format api-key-helper
   awf-cred token --min-ttl 5m --cache-dir "$RUNNER_TEMP/credentials"`,
 		Args:        noArguments,
 		Annotations: map[string]string{usesSettings: "yes", lateSignals: "yes"},
@@ -42,9 +49,24 @@ printed as it is.`,
 	return cmd
 }
 
+// helperTTL is how long Claude Code keeps what its apiKeyHelper printed (Claude Code
+// docs, CLAUDE_CODE_API_KEY_HELPER_TTL_MS).
+const helperTTL = 5 * time.Minute
+
+// marginOf is what a credential must have left for a caller that keeps it: as long
+// as it keeps it, where the lifetime allows; never more than half, so that a second
+// call does not exchange again. nil: the rule of min-ttl.
+func marginOf(format string, p *config.Profile) func(time.Duration) time.Duration {
+	if format != "api-key-helper" {
+		return nil
+	}
+	given := minTTL(p, wiring{})
+	return func(lifetime time.Duration) time.Duration { return max(given, min(helperTTL, lifetime/2)) }
+}
+
 // formatFlag defines --format of the commands that print a credential.
 func formatFlag(cmd *cobra.Command, format *string) {
-	names := output.FormatNames("")
+	names := formatNames()
 	cmd.Flags().StringVar(format, "format", names[0], "`word`: "+wordList(names))
 }
 
@@ -53,7 +75,14 @@ func minTTLFlag(cmd *cobra.Command) {
 	settingFlag(cmd.Flags(), field(config.GlobalFields(), "min_ttl"), "")
 }
 
+// formatNames are the words of --format: forms of a credential, and the one that
+// is the identity token.
+func formatNames() []string { return append(output.FormatNames("", ""), output.GCPExecutableFormat) }
+
 func runToken(ctx context.Context, a *app, o tokenOptions) error {
+	if o.format == output.GCPExecutableFormat {
+		return a.patiently(ctx, func(ctx context.Context) error { return runExecutable(ctx, a) })
+	}
 	format, err := a.format(o.format)
 	if err != nil {
 		return err
@@ -67,7 +96,7 @@ func runToken(ctx context.Context, a *app, o tokenOptions) error {
 	}
 	ctx, cancel := a.within(ctx)
 	defer cancel()
-	w, err := a.source(ctx, p, wiring{})
+	w, err := a.source(ctx, p, wiring{Margin: marginOf(o.format, p)})
 	if err != nil {
 		return err
 	}
@@ -79,7 +108,7 @@ func runToken(ctx context.Context, a *app, o tokenOptions) error {
 func (a *app) format(name string) (output.Format, error) {
 	format, ok := output.LookupFormat(name)
 	if !ok {
-		return format, oneOf("format", name, output.FormatNames(""))
+		return format, oneOf("format", name, formatNames())
 	}
 	if name == "exec-credential" {
 		return format, output.CheckExecInfo(a.env("KUBERNETES_EXEC_INFO"))
@@ -122,12 +151,21 @@ func (a *app) obtain(ctx context.Context, w *wired, force bool, deliver func(exc
 	})
 }
 
+// shortKey makes a short-term key of a credential and masks it.
+func (a *app) shortKey(w *wired) func(exchange.Credential) (secret.Value, error) {
+	return func(c exchange.Credential) (secret.Value, error) {
+		key, err := w.Provider.ShortKey(w.Profile.Values, c, a.sys.Clock.Now())
+		a.masks.hide(key)
+		return key, err
+	}
+}
+
 // print masks a credential and delivers it.
 func (a *app) print(w *wired, format output.Format, c exchange.Credential) error {
 	a.masks.hideCredential(c)
 	b, err := format.Print(output.Grant{
 		Profile: w.Profile.Name, Credential: c, Cached: w.Tokens != nil && !w.exchanged.Load(), Now: a.sys.Clock.Now(),
-		Header: w.Provider.Header, ExecInfo: a.env("KUBERNETES_EXEC_INFO"),
+		Header: w.Provider.Header, ExecInfo: a.env("KUBERNETES_EXEC_INFO"), APIKey: a.shortKey(w),
 	})
 	if err != nil {
 		return err

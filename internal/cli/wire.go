@@ -51,6 +51,8 @@ type wiring struct {
 	Identity tokensource.Identity
 	// MinTTL replaces the profile's; nil: the profile's.
 	MinTTL *time.Duration
+	// Margin replaces it by a rule of the lifetime; nil: none.
+	Margin func(lifetime time.Duration) time.Duration
 	// KeepGoing and Observe are the token source's.
 	KeepGoing bool
 	Observe   func(tokensource.Event)
@@ -117,7 +119,7 @@ func (a *app) source(ctx context.Context, p *config.Profile, how wiring) (*wired
 	}
 	o := tokensource.Options{
 		Provider: v.Name, Profile: p.Name, Identity: w.Identity, Exchanger: w.Exchanger, Clock: a.sys.Clock,
-		Rand: a.random, MinTTL: minTTL(p, how), KeepGoing: how.KeepGoing, Log: a.log,
+		Rand: a.random, MinTTL: minTTL(p, how), Margin: how.Margin, KeepGoing: how.KeepGoing, Log: a.log,
 		Key:     func(parts ...string) string { return cache.Key(parts[0], parts[1]) },
 		Observe: a.observe(w, how.Observe),
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/secret"
 )
 
 // Grant is a credential with what is told beside it.
@@ -19,29 +20,38 @@ type Grant struct {
 	Header func(exchange.Credential) string
 	// ExecInfo is KUBERNETES_EXEC_INFO, empty when kubectl did not start us.
 	ExecInfo string
+	// APIKey makes a short-term key of the credential, for providers that have
+	// such keys; nil for others.
+	APIKey func(exchange.Credential) (secret.Value, error)
 }
 
 // Format is one way to print a credential.
 type Format struct {
 	Name string
 	Help string // a few words, for completion and help
-	// Kinds are the kinds of credential that fit.
-	Kinds []exchange.Kind
+	// Kinds are the kinds of credential that fit, Provider the only provider
+	// that does; empty for any.
+	Kinds    []exchange.Kind
+	Provider string
 	// Render returns the whole output with its newline.
 	Render func(Grant) ([]byte, error)
 }
 
 // Formats are the formats of `token`, the default first.
 var Formats = []Format{
-	{"token", "the bare token and a newline", tokenKinds, bare},
-	{"json", "one object with token and times", everyKind, credentialJSON},
-	{"header", "the HTTP header that carries it", tokenKinds, headerLine},
-	{"exec-credential", "Kubernetes ExecCredential", tokenKinds, execCredential},
+	{"token", "the bare token and a newline", tokenKinds, "", bare},
+	{"json", "one object with token and times", everyKind, "", credentialJSON},
+	{"header", "the HTTP header that carries it", tokenKinds, "", headerLine},
+	{"exec-credential", "Kubernetes ExecCredential", tokenKinds, "", execCredential},
+	{"api-key-helper", "the bare token, for Claude Code's apiKeyHelper", tokenKinds, "", bare},
+	{"credential-process", "AWS credential_process", awsKinds, "", credentialProcess},
+	{"bedrock-api-key", "a short-term Bedrock API key", []exchange.Kind{exchange.AWS, exchange.APIKey}, "aws", bedrockKey},
 }
 
 var (
 	tokenKinds = []exchange.Kind{exchange.Bearer, exchange.APIKey}
 	everyKind  = []exchange.Kind{exchange.Bearer, exchange.APIKey, exchange.AWS}
+	awsKinds   = []exchange.Kind{exchange.AWS}
 )
 
 // LookupFormat finds a format by name.
@@ -54,28 +64,32 @@ func LookupFormat(name string) (Format, bool) {
 	return Format{}, false
 }
 
-// FormatNames lists the formats that fit a kind; all of them for an empty kind.
-func FormatNames(kind exchange.Kind) []string {
+// FormatNames lists the formats that fit a provider's kind of credential; all of
+// them for an empty kind.
+func FormatNames(provider string, kind exchange.Kind) []string {
 	var names []string
 	for _, f := range Formats {
-		if kind == "" || f.Fits(kind) {
+		if kind == "" || f.Fits(provider, kind) {
 			names = append(names, f.Name)
 		}
 	}
 	return names
 }
 
-// Fits reports whether a credential of this kind can be printed in this format.
-func (f Format) Fits(kind exchange.Kind) bool { return slices.Contains(f.Kinds, kind) }
+// Fits reports whether a provider's credential of this kind can be printed in this
+// format.
+func (f Format) Fits(provider string, kind exchange.Kind) bool {
+	return slices.Contains(f.Kinds, kind) && (f.Provider == "" || f.Provider == provider)
+}
 
 // Check returns the refusal of a format that does not fit. A command asks before
 // it spends an assertion.
 func (f Format) Check(provider string, kind exchange.Kind) error {
-	if f.Fits(kind) {
+	if f.Fits(provider, kind) {
 		return nil
 	}
 	return refuse("format "+f.Name, "a credential of kind "+string(kind)+" ("+provider+") cannot be printed this way",
-		"choose a form that fits: --format "+strings.Join(FormatNames(kind), ", --format "))
+		"choose a form that fits: --format "+strings.Join(FormatNames(provider, kind), ", --format "))
 }
 
 // Print renders g, refusing a kind that does not fit.

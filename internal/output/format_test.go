@@ -36,6 +36,9 @@ func grant(kind exchange.Kind) output.Grant {
 	return output.Grant{
 		Profile: "review", Credential: c, Cached: kind == exchange.Bearer, Now: issued.Add(90 * time.Second),
 		Header: func(c exchange.Credential) string { return "Authorization: Bearer " + c.Token.Reveal() },
+		APIKey: func(exchange.Credential) (secret.Value, error) {
+			return secret.New("bedrock-api-key-c2FuZGJveA=="), nil
+		},
 	}
 }
 
@@ -45,7 +48,11 @@ func TestFormats(t *testing.T) {
 		for _, kind := range f.Kinds {
 			t.Run(f.Name+" of "+string(kind), func(t *testing.T) {
 				t.Parallel()
-				got, err := f.Print(grant(kind))
+				g := grant(kind)
+				if f.Provider != "" {
+					g.Credential.Provider = f.Provider
+				}
+				got, err := f.Print(g)
 				require.NoError(t, err)
 				golden(t, got)
 			})
@@ -66,12 +73,44 @@ func TestAFormatThatDoesNotFitNamesThoseThatDo(t *testing.T) {
 	assert.NotContains(t, e.Hint, "header")
 }
 
+func TestAFormatOfOneProviderDoesNotFitAnother(t *testing.T) {
+	t.Parallel()
+	f, ok := output.LookupFormat("bedrock-api-key")
+	require.True(t, ok)
+	require.ErrorIs(t, f.Check("anthropic", exchange.APIKey), exchange.Usage)
+	require.NoError(t, f.Check("aws", exchange.APIKey))
+	require.NoError(t, f.Check("aws", exchange.AWS))
+	assert.NotContains(t, output.FormatNames("anthropic", exchange.APIKey), "bedrock-api-key")
+}
+
+func TestGCPExecutable(t *testing.T) {
+	t.Parallel()
+	t.Run("success", func(t *testing.T) {
+		t.Parallel()
+		got, err := output.GCPExecutable(output.TokenTypeJWT, secret.New("eySandbox"), expires)
+		require.NoError(t, err)
+		golden(t, got)
+	})
+	t.Run("failure without an answer", func(t *testing.T) {
+		t.Parallel()
+		got, err := output.GCPExecutableFailure(output.Failure{Class: "identity", Message: "github mint: variables are missing", Hint: "add permissions"})
+		require.NoError(t, err)
+		golden(t, got)
+	})
+	t.Run("failure with a status", func(t *testing.T) {
+		t.Parallel()
+		got, err := output.GCPExecutableFailure(output.Failure{Class: "identity", Message: "github mint: HTTP 401", Status: 401})
+		require.NoError(t, err)
+		golden(t, got)
+	})
+}
+
 func TestEveryKindHasAFormat(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []exchange.Kind{exchange.Bearer, exchange.APIKey, exchange.AWS} {
-		assert.Contains(t, output.FormatNames(kind), "json")
+		assert.Contains(t, output.FormatNames("aws", kind), "json")
 	}
-	assert.Len(t, output.FormatNames(""), len(output.Formats))
+	assert.Len(t, output.FormatNames("", ""), len(output.Formats))
 	_, ok := output.LookupFormat("yaml")
 	assert.False(t, ok)
 }

@@ -3,10 +3,12 @@ package provider
 import (
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/proxy"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/secret"
 	"github.com/awf-cred/awf-cred/pkg/tokensource"
 )
 
@@ -37,7 +39,7 @@ var aws = Provider{
 		},
 		{
 			Name: "session_policy", Flag: "aws-session-policy", Env: []string{"AWF_AUTH_AWS_SESSION_POLICY"},
-			Check: exchange.CheckAWSSessionPolicy, Form: "a JSON policy of at most 2048 characters", Help: "policy that narrows the session",
+			Lines: true, Check: exchange.CheckAWSSessionPolicy, Form: "a JSON policy of at most 2048 characters", Help: "policy that narrows the session",
 		},
 		{
 			Name: "policy_arns", Flag: "aws-policy-arns", Env: []string{"AWF_AUTH_AWS_POLICY_ARNS"}, List: true,
@@ -66,9 +68,12 @@ var aws = Provider{
 	Endpoints:     []string{"token_url", "sts_endpoint"},
 	Check:         checkAWS,
 
-	Audience:  func(config.Values) string { return "sts.amazonaws.com" },
-	New:       newAWS,
-	Header:    bearerHeader, // of a static key; keys that sign have no header of their own
+	Audience: func(config.Values) string { return "sts.amazonaws.com" },
+	New:      newAWS,
+	Header:   bearerHeader, // of a static key; keys that sign have no header of their own
+	ShortKey: func(v config.Values, c exchange.Credential, now time.Time) (secret.Value, error) {
+		return bedrockAPIKey(v.Get("region"), c, now)
+	},
 	SDKEnv:    awsSDKEnv,
 	Consumers: awsConsumers,
 

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"net/url"
+	"time"
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/output"
@@ -50,6 +51,8 @@ type Provider struct {
 	New func(config.Values, Deps) (tokensource.Exchanger, error)
 	// Header is `token --format header`: one line without its end.
 	Header func(exchange.Credential) string
+	// ShortKey makes a short-term API key of a credential; nil where there are none.
+	ShortKey func(v config.Values, c exchange.Credential, now time.Time) (secret.Value, error)
 	// SDKEnv are the variables that the consumer named by `--for` reads.
 	SDKEnv func(v config.Values, c exchange.Credential, consumer string) ([]output.Var, error)
 	// Consumers are the words that `--for` takes for this vendor, the default first.

@@ -82,7 +82,10 @@ func (s *Source) left(c exchange.Credential) time.Duration {
 
 // margin is what a credential must have left to count as fresh.
 func (s *Source) margin(c exchange.Credential) time.Duration {
-	if s.o.MinTTL > 0 {
+	switch {
+	case s.o.Margin != nil:
+		return s.o.Margin(s.lifetime(c))
+	case s.o.MinTTL > 0:
 		return s.o.MinTTL
 	}
 	return min(2*time.Minute, s.lifetime(c)/4)

@@ -101,6 +101,8 @@ type Options struct {
 	// MinTTL is what a credential from the store must have left; 0: the smaller
 	// of 2 min and a quarter of its lifetime.
 	MinTTL time.Duration
+	// Margin replaces that rule by one of the lifetime; nil: MinTTL or its default.
+	Margin func(lifetime time.Duration) time.Duration
 	// LockWait bounds the wait for another process; 0: until ctx ends.
 	LockWait time.Duration
 	// Attempt bounds one mint and exchange; 0: 30 s. An attempt never gets more
