@@ -45,7 +45,7 @@ func upstreamMain(args []string) error {
 	u := &upstream{down: bytes.Repeat([]byte("d"), 64<<10)}
 	u.json = []byte("HTTP/1.1 200 OK\r\nDate: Mon, 05 Jan 2026 10:00:00 GMT\r\nContent-Type: application/json\r\nrequest-id: req_011CSHoEeqs5C35K2UUqR7Fy\r\n" +
 		"anthropic-organization-id: 9f8e7d6c-0000-4000-8000-000000000000\r\nServer: bench\r\nCF-RAY: 9a1b2c3d4e5f6789-FRA\r\nX-Robots-Tag: none\r\nContent-Length: 350\r\n\r\n" +
-		`{"id":"msg_01","content":[{"type":"text","text":"` + strings.Repeat("x", 350-52) + `"}]}`)
+		`{"text":"` + strings.Repeat("x", 350-11) + `"}`)
 	for {
 		c, err := ln.Accept()
 		if err != nil {
