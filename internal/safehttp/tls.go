@@ -117,7 +117,7 @@ func certificate(err error, host string) (what, hint string) {
 			"if that authority is yours, name its certificate with --ca-file (AWF_CRED_CA_FILE); verification cannot be turned off"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return fmt.Sprintf("it is valid from %s to %s, and not now",
-			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339)),
+				invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339)),
 			"check this machine's clock"
 	}
 	return scrub.Text(err.Error()), ""
