@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -27,29 +26,28 @@ type wire struct {
 // headReader lets a bounded number of bytes through until it is opened.
 type headReader struct {
 	r    io.Reader
-	left atomic.Int64 // negative: no bound
+	left int // negative: no bound
 }
 
 var errHead = errors.New("head too large")
 
 func (h *headReader) Read(p []byte) (int, error) {
-	left := h.left.Load()
 	switch {
-	case left < 0:
+	case h.left < 0:
 		return h.r.Read(p)
-	case left == 0:
+	case h.left == 0:
 		return 0, errHead
-	case int64(len(p)) > left:
-		p = p[:left]
+	case len(p) > h.left:
+		p = p[:h.left]
 	}
 	n, err := h.r.Read(p)
-	h.left.Store(left - int64(n))
+	h.left -= n
 	return n, err
 }
 
 func (w *wire) ready() {
 	w.head.r = w.conn
-	w.head.left.Store(maxHeader)
+	w.head.left = maxHeader
 	w.br = bufio.NewReader(&w.head)
 }
 
@@ -101,7 +99,7 @@ func (w *wire) answer(req *http.Request) (*http.Response, error) {
 		case res.StatusCode == http.StatusSwitchingProtocols || res.StatusCode < 100 || res.StatusCode > 599:
 			return nil, &Error{Kind: Protocol, Detail: "the answer has a status that makes no sense here"}
 		case res.StatusCode >= 200:
-			w.head.left.Store(-1)
+			w.head.left = -1
 			return res, nil
 		}
 	}
