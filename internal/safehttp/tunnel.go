@@ -35,7 +35,7 @@ func (c *Client) connectTunnel(w *wire) error {
 		return err
 	}
 	br := bufio.NewReader(&io.LimitedReader{R: w.conn, N: maxProxyHead})
-	res, err := http.ReadResponse(br, req)
+	res, err := http.ReadResponse(br, req) //nolint:bodyclose // the answer to a CONNECT has none
 	if err != nil {
 		if kind, _ := network(err); kind != "" {
 			return err

@@ -57,7 +57,7 @@ func (w *wire) close() { _ = w.conn.Close() }
 func (w *wire) roundTrip(ctx context.Context, req *http.Request) (*http.Response, error) {
 	var res *http.Response
 	err := bounded(ctx, w.conn, func() (err error) {
-		res, err = w.exchange(req)
+		res, err = w.exchange(req) //nolint:bodyclose // newBody closes the connection itself
 		return err
 	})
 	if err != nil {

@@ -22,8 +22,8 @@ const (
 	gcpLifetime      = time.Hour
 
 	// RFC 8693 sections 2.1 and 3.
-	tokenExchange   = "urn:ietf:params:oauth:grant-type:token-exchange"
-	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" // #nosec G101 -- a name
+	tokenExchange   = "urn:ietf:params:oauth:grant-type:token-exchange" // #nosec G101 -- a name
+	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token"   // #nosec G101 -- a name
 	typeJWT         = "urn:ietf:params:oauth:token-type:jwt"
 )
 

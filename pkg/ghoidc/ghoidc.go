@@ -66,7 +66,7 @@ func FromEnv(getenv func(string) string) Options {
 func New(o Options) (*Client, error) {
 	if o.Doer == nil || o.Now == nil {
 		return nil, &exchange.Error{Provider: provider, Step: step, Cause: exchange.Internal,
-			Err: errors.New("Doer and Now are required")}
+			Err: errors.New("options: Doer and Now are required")}
 	}
 	u, err := checkVariables(o.RequestURL, o.RequestToken)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *Client) Mint(ctx context.Context, audience string) (Token, error) {
 	if c.agent != "" {
 		req.Header.Set("User-Agent", c.agent)
 	}
-	res, err := c.doer.Do(req)
+	res, err := c.doer.Do(req) //nolint:bodyclose // ReadBody closes it
 	if err != nil {
 		return Token{}, c.broken(safehttp.AsError(err))
 	}
