@@ -8,12 +8,24 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"time"
 
 	"github.com/awf-cred/awf-cred/internal/sandbox"
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "call" {
+		i, err := strconv.Atoi(os.Args[2])
+		if err == nil {
+			err = call(context.Background(), i)
+		}
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: demo PATH/TO/awf-cred")
 		os.Exit(2)
@@ -42,7 +54,7 @@ func run(ctx context.Context, binary string) error {
 	defer os.RemoveAll(dir)
 	d := &demo{binary: binary, dir: dir, sandbox: sb, out: os.Stdout, start: time.Now()}
 	for _, scene := range []func(context.Context) error{
-		d.welcome, d.identity, d.exchange, d.cache, d.storm, d.stream,
+		d.welcome, d.identity, d.exchange, d.cache, d.storm, d.stream, d.vendors,
 	} {
 		if err := scene(ctx); err != nil {
 			return err

@@ -32,12 +32,18 @@ func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n",
 
 func (d *demo) title(format string, args ...any) { d.say("\n── "+format, args...) }
 
-// env is what a workflow step of gh-aw sees, and nothing else of ours.
-func (d *demo) env(cacheDir string) []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "AWF_CRED_CACHE_DIR=" + cacheDir, "AWF_CRED_CA_FILE=" + d.sandbox.CAFile()}
+// plainEnv is a clean home that trusts the sandbox's certificates.
+func (d *demo) plainEnv() []string {
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "AWF_CRED_CA_FILE=" + d.sandbox.CAFile()}
 	if root := os.Getenv("SystemRoot"); root != "" {
 		env = append(env, "SystemRoot="+root)
 	}
+	return env
+}
+
+// env is what a workflow step of gh-aw sees, and nothing else of ours.
+func (d *demo) env(cacheDir string) []string {
+	env := append(d.plainEnv(), "AWF_CRED_CACHE_DIR="+cacheDir)
 	env = append(env, d.sandbox.GitHubEnv()...)
 	return append(env, d.sandbox.AnthropicEnv()...)
 }
