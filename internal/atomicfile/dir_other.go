@@ -42,8 +42,17 @@ func CheckAncestors(path string) (parent string, err error) {
 	return parent, nil
 }
 
-// MakeDir is OpenDir for a directory that may not exist yet.
-func MakeDir(path string) (*Dir, error) {
+// MakeDir is OpenDir for a directory that may not exist yet. At most that many
+// are made on the way; 0: any number.
+func MakeDir(path string, atMost int) (*Dir, error) {
+	if base := path; atMost > 0 {
+		for range atMost {
+			base = filepath.Dir(base)
+		}
+		if _, err := os.Stat(base); err != nil {
+			return nil, fail("mkdir", path, err)
+		}
+	}
 	if err := os.MkdirAll(path, dirMode); err != nil {
 		return nil, fail("mkdir", path, err)
 	}

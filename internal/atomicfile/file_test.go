@@ -110,7 +110,7 @@ func TestAppendStartsOnALineOfItsOwn(t *testing.T) {
 func TestRemoveIfSparesANewerFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "d")
-	d, err := atomicfile.MakeDir(path)
+	d, err := atomicfile.MakeDir(path, 0)
 	require.NoError(t, err)
 	defer d.Close()
 	require.NoError(t, d.Write("f", []byte("old")))
@@ -130,7 +130,7 @@ func TestRemoveIfSparesANewerFile(t *testing.T) {
 
 func TestCreateIsForOne(t *testing.T) {
 	t.Parallel()
-	d, err := atomicfile.MakeDir(filepath.Join(t.TempDir(), "d"))
+	d, err := atomicfile.MakeDir(filepath.Join(t.TempDir(), "d"), 0)
 	require.NoError(t, err)
 	defer d.Close()
 	require.NoError(t, d.Create("mark", []byte("x")))
@@ -143,7 +143,7 @@ func TestCreateIsForOne(t *testing.T) {
 func TestSweepTakesTheFilesOfDeadWritersOnly(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "d")
-	d, err := atomicfile.MakeDir(path)
+	d, err := atomicfile.MakeDir(path, 0)
 	require.NoError(t, err)
 	defer d.Close()
 	for _, name := range []string{".f.ABCDEFGHIJKL.tmp", ".tmp", "f.tmp", ".hidden", "f"} {

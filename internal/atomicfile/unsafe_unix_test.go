@@ -143,7 +143,7 @@ func TestADirectoryTooStrictForUsIsMended(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "d")
 	require.NoError(t, os.Mkdir(path, 0o700))
 	require.NoError(t, os.Chmod(path, 0))
-	d, err := atomicfile.MakeDir(path)
+	d, err := atomicfile.MakeDir(path, 0)
 	require.NoError(t, err)
 	d.Close()
 	info, err := os.Stat(path)

@@ -98,8 +98,9 @@ func split(path string) []string {
 }
 
 // MakeDir is OpenDir for a directory that may not exist yet: it is made, with
-// those that lead to it, all of them 0700 whatever the umask.
-func MakeDir(path string) (*Dir, error) {
+// those that lead to it, all of them 0700 whatever the umask. At most that many
+// are made; 0: any number.
+func MakeDir(path string, atMost int) (*Dir, error) {
 	d, err := OpenDir(path)
 	if err == nil {
 		return d, nil
@@ -111,22 +112,25 @@ func MakeDir(path string) (*Dir, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := makeAll(path); err != nil {
+	if atMost <= 0 {
+		atMost = len(path)
+	}
+	if err := makeAll(path, atMost); err != nil {
 		return nil, err
 	}
 	return OpenDir(path)
 }
 
-func makeAll(path string) error {
+func makeAll(path string, atMost int) error {
 	err := makeOne(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	parent := filepath.Dir(path)
-	if parent == path {
+	if parent == path || atMost == 1 {
 		return err
 	}
-	if err := makeAll(parent); err != nil {
+	if err := makeAll(parent, atMost-1); err != nil {
 		return err
 	}
 	return makeOne(path)

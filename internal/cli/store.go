@@ -84,5 +84,9 @@ func (a *app) openCache(look bool) (*cache.Directory, error) {
 		return nil, &exchange.Error{Step: "cache", Cause: exchange.Storage,
 			Description: "no directory for it is known: " + a.cfg.Global.CacheReason, Hint: "name one with --cache-dir or AWF_CRED_CACHE_DIR"}
 	}
-	return cache.Open(cache.Options{Dir: dir, Clock: a.sys.Clock, Look: look})
+	o := cache.Options{Dir: dir, Clock: a.sys.Clock, Look: look}
+	if a.cfg.Global.Settings["cache_dir"].Origin.Kind == config.FromDefault {
+		o.MayMake = 2 // a home or temporary folder that does not exist is not made
+	}
+	return cache.Open(o)
 }

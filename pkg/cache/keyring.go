@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -20,6 +21,8 @@ const (
 	// keyringWait bounds one call: a keyring that wants to ask somebody who is not
 	// there waits for ever.
 	keyringWait = 4 * time.Second
+	// keyringRest is how long one that did not answer is not asked again.
+	keyringRest = 30 * time.Second
 )
 
 // Backend is the system's keyring, or a stand-in. keyring.ErrNotFound means that
@@ -58,6 +61,9 @@ type Keyring struct {
 	label   Label
 	wait    time.Duration
 	busy    chan struct{} // one call at a time: one that hangs cannot pile up others
+
+	mu    sync.Mutex
+	rests time.Time // until then it is not asked: it did not answer
 }
 
 // NewKeyring looks whether there is a keyring; the error (ErrUnavailable) says why
@@ -180,6 +186,9 @@ func (k *Keyring) call(ctx context.Context, do func(context.Context) error) erro
 	late := func() error {
 		return storageError("keyring", fmt.Errorf("no answer within %s: %w", k.wait, ErrUnavailable))
 	}
+	if k.resting() {
+		return late()
+	}
 	select {
 	case k.busy <- struct{}{}:
 	case <-timer.C():
@@ -196,12 +205,25 @@ func (k *Keyring) call(ctx context.Context, do func(context.Context) error) erro
 	case err := <-done:
 		return keyringError(err)
 	case <-timer.C():
+		k.rest()
 		k.interrupt()
 		return late()
 	case <-ctx.Done():
 		k.interrupt()
 		return ctx.Err()
 	}
+}
+
+func (k *Keyring) rest() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rests = k.clock.clock.Now().Add(keyringRest)
+}
+
+func (k *Keyring) resting() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.clock.clock.Now().Before(k.rests)
 }
 
 func (k *Keyring) interrupt() {

@@ -147,15 +147,19 @@ func TestACallThatHangsIsNeverJoinedByAnother(t *testing.T) {
 		<-hang
 		return nil
 	})
-	for range 5 {
+	for i := range 8 {
 		_, _, err := k.Get(context.Background(), key)
 		require.ErrorIs(t, err, cache.ErrUnavailable)
+		if i == 4 {
+			clock.pass(time.Minute) // until now it was not even asked
+		}
 	}
 	mu.Lock()
 	assert.Equal(t, 1, calls)
 	mu.Unlock()
 	fake.fails(nil)
 	close(hang)
+	clock.pass(time.Minute)
 	require.Eventually(t, func() bool {
 		_, _, err := k.Get(context.Background(), key)
 		return err == nil

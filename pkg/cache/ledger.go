@@ -76,7 +76,7 @@ func (l *Ledger) open() (*atomicfile.Dir, error) {
 		return nil, storageError("ledger", err)
 	}
 	outer.Close()
-	dir, err := atomicfile.MakeDir(filepath.Join(l.dir.path, ledgerName))
+	dir, err := atomicfile.MakeDir(filepath.Join(l.dir.path, ledgerName), 1)
 	return dir, storageError("ledger", err)
 }
 

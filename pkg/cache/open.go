@@ -18,6 +18,10 @@ type Options struct {
 	// Look leaves a missing directory missing (for a command that only shows):
 	// it then counts as empty.
 	Look bool
+	// MayMake is how many missing directories may be made, Dir and those that lead
+	// to it; 0: any number. A default place is not made where nothing is: a home
+	// that does not exist stays so.
+	MayMake int
 	// BootID names the running boot of the machine; nil: the kernel is asked
 	// where it can be, otherwise there is none.
 	BootID func() string
@@ -25,9 +29,10 @@ type Options struct {
 
 // Directory is a cache directory that was found safe.
 type Directory struct {
-	path  string
-	clock stamper
-	look  bool
+	path    string
+	clock   stamper
+	look    bool
+	mayMake int
 }
 
 // Open looks at the directory and what leads to it, and makes it if it is
@@ -51,6 +56,8 @@ func Open(o Options) (*Directory, error) {
 		path:  filepath.Join(parent, filepath.Base(path)),
 		clock: stamper{clock: o.Clock, bootID: o.BootID},
 		look:  o.Look,
+
+		mayMake: o.MayMake,
 	}
 	dir, err := d.open()
 	if err != nil {
@@ -72,7 +79,7 @@ func (d *Directory) open() (*atomicfile.Dir, error) {
 	if d.look {
 		return atomicfile.OpenDir(d.path)
 	}
-	return atomicfile.MakeDir(d.path)
+	return atomicfile.MakeDir(d.path, d.mayMake)
 }
 
 // openToRead is open without making the directory, nil when it does not exist.

@@ -87,6 +87,15 @@ func TestAncestorsBelongToRootOrUs(t *testing.T) {
 		d := open(t, clock, filepath.Join(base, "home", ".cache", "awf-cred"))
 		assert.Equal(t, filepath.Join(base, "real/home/.cache/awf-cred"), d.Path())
 	})
+	t.Run("F007: no more directories are made than may be", func(t *testing.T) {
+		t.Parallel()
+		base := t.TempDir()
+		_, err := cache.Open(cache.Options{Dir: filepath.Join(base, "home", ".cache", "awf-cred"), Clock: clock, MayMake: 2})
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		assert.NoDirExists(t, filepath.Join(base, "home"))
+		_, err = cache.Open(cache.Options{Dir: filepath.Join(base, ".cache", "awf-cred"), Clock: clock, MayMake: 2})
+		require.NoError(t, err)
+	})
 	t.Run("F065: another user's", func(t *testing.T) {
 		t.Parallel()
 		needRoot(t)
