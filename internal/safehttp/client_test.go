@@ -141,6 +141,17 @@ func TestNothingIsSent(t *testing.T) {
 	assert.Zero(t, closed.conns.Load())
 }
 
+// F059: localhost is ::1 first on most machines; nobody listens there.
+func TestAnAddressThatIsDeadIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil, answer(ok))
+	_, port, err := net.SplitHostPort(s.addr)
+	require.NoError(t, err)
+	_, body, err := post(t, client(t, safehttp.Options{}), "http://localhost:"+port+"/")
+	require.NoError(t, err)
+	assert.Equal(t, "{}", body)
+}
+
 func TestResetWhileReading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, func(c net.Conn) {

@@ -57,7 +57,7 @@ func (c caller) post(ctx context.Context, r request) (*reply, *Error) {
 		req.Header.Set(h[0], h[1])
 	}
 	sent := c.now()
-	res, err := c.doer.Do(req)
+	res, err := c.doer.Do(req) //nolint:bodyclose // ReadBody closes it
 	if err != nil {
 		return nil, c.broken(r.step, safehttp.AsError(err))
 	}
