@@ -54,6 +54,9 @@ func (s *Source) fly(ctx context.Context, force bool) (exchange.Credential, erro
 		return exchange.Credential{}, s.typed("credential", err)
 	}
 	f := s.join(ctx, force)
+	if f == nil {
+		return s.await(ctx)
+	}
 	select {
 	case <-f.done:
 		return f.c, f.err
@@ -69,9 +72,13 @@ func (s *Source) fly(ctx context.Context, force bool) (exchange.Credential, erro
 	return exchange.Credential{}, f.err
 }
 
+// join takes a seat in a flight; nil when it is Run's to make the credential.
 func (s *Source) join(ctx context.Context, force bool) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.running() && !force {
+		return nil
+	}
 	f := s.flights[true] // whoever wants any credential may have the forced one
 	if f == nil && !force {
 		f = s.flights[false]
@@ -101,14 +108,14 @@ func (s *Source) start(ctx context.Context, force bool) *flight {
 		}
 		f.c, f.err = s.obtain(flightContext{context.WithoutCancel(ctx), s, f}, errand{force: force})
 		s.observe(Event{Kind: "refresh", Refresh: kind, Lifetime: f.c.Lifetime(), RequestID: f.c.RequestID, Err: f.err})
+		if f.err == nil {
+			s.adopt(f.c) // first: whoever finds no flight finds the credential
+		}
 		s.mu.Lock()
 		if s.flights[force] == f {
 			delete(s.flights, force)
 		}
 		s.mu.Unlock()
-		if f.err == nil {
-			s.adopt(f.c)
-		}
 	}()
 	return f
 }

@@ -45,10 +45,17 @@ func (s *Source) running() bool { return s.run.on.Load() }
 // returns nil. It returns an error when the first credential is refused for good,
 // unless KeepGoing is set.
 func (s *Source) Run(ctx context.Context) error {
-	if !s.run.on.CompareAndSwap(false, true) {
+	under, ok := s.startRun()
+	if !ok {
 		return errors.New("tokensource: Run is already running")
 	}
 	defer s.stopRun()
+	if under != nil { // what a caller has begun before us is not begun twice
+		select {
+		case <-under.done:
+		case <-ctx.Done():
+		}
+	}
 	s.mu.Lock()
 	s.run.ever = s.held.Load() != nil
 	s.mu.Unlock()
@@ -64,6 +71,16 @@ func (s *Source) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// startRun makes Run the one who renews, and returns the errand that is under way.
+func (s *Source) startRun() (under *flight, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.run.on.CompareAndSwap(false, true) {
+		return nil, false
+	}
+	return s.flights[false], true
 }
 
 // stopRun lets those who wait go.

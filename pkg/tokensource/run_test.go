@@ -404,6 +404,25 @@ func TestRunSharesWithOtherProcesses(t *testing.T) {
 	})
 }
 
+func TestRunDoesNotRepeatWhatACallerHasBegun(t *testing.T) {
+	server(t, func(t *testing.T, w *world) {
+		s := w.source(func(o *tokensource.Options) { o.Store, o.Locker = nil, nil })
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := s.Credential(t.Context())
+			assert.NoError(t, err)
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		wg.Go(func() { assert.NoError(t, s.Run(ctx)) })
+		time.Sleep(time.Minute)
+		_, exchanges, _ := w.counts()
+		assert.Equal(t, 1, exchanges)
+		cancel()
+		wg.Wait()
+	})
+}
+
 func TestRunTwiceIsAnError(t *testing.T) {
 	server(t, func(t *testing.T, w *world) {
 		s := running(t, w)
