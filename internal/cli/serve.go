@@ -176,13 +176,17 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 	if err != nil {
 		return err
 	}
+	container, err := o.credentialsProfile(plan)
+	if err != nil {
+		return err
+	}
 	admin := o.admin
 	if admin == "" {
 		admin = plan.cfg.Serve().AdminListen.Value
 	}
 	options := serve.Options{
 		Plan: plan.Plan, Sinks: sinks, Hub: hub, Clock: a.sys.Clock, Key: key, Relay: o.relay(), AllowRemote: o.allowRemote, Admin: admin,
-		Credentials: o.credentials, CredentialsProfile: plan.profiles[0].Profile.Name, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
+		Credentials: o.credentials, CredentialsProfile: container, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
 		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(),
 		Reload: func(ctx context.Context) (serve.Plan, error) {
 			anew := *p
@@ -255,6 +259,9 @@ func (o *serveOptions) specs(a *app, cfg *config.Config) ([]listenerSpec, error)
 		return nil, usage("flags --listen and --profile", "there are "+strconv.Itoa(given)+" addresses for "+strconv.Itoa(len(profiles))+" profiles",
 			"give one --listen for each --profile, in the same order")
 	}
+	if given == 0 && o.withoutProxy(cfg) {
+		return nil, usage("flags --sink and --credentials-endpoint", "serve one profile at a time", "give one --profile, or --listen for each")
+	}
 	specs := make([]listenerSpec, len(profiles))
 	for i, name := range profiles {
 		specs[i].profile = name
@@ -277,10 +284,15 @@ func (o *serveOptions) oneProfile(cfg *config.Config) (specs []listenerSpec) {
 	for _, ln := range o.inherited {
 		specs = append(specs, listenerSpec{bound: ln})
 	}
-	if len(specs) == 0 && len(o.sinks) == 0 && o.credentials == "" && len(cfg.Serve().Sinks) == 0 {
+	if len(specs) == 0 && !o.withoutProxy(cfg) {
 		specs = []listenerSpec{{}}
 	}
 	return specs
+}
+
+// withoutProxy reports whether there is something to do where nothing listens.
+func (o *serveOptions) withoutProxy(cfg *config.Config) bool {
+	return len(o.sinks) > 0 || o.credentials != "" || len(cfg.Serve().Sinks) > 0
 }
 
 // clientKey is the key that clients must show, nil for none, and the one that was

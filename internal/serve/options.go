@@ -122,6 +122,14 @@ func (o *Options) check() error {
 			add("listener %s: profile %q is not there", l.Listen, l.Profile)
 		}
 	}
+	for _, k := range o.Sinks {
+		if !known[k.Profile] {
+			add("sink %s: profile %q is not there", k.Name, k.Profile)
+		}
+	}
+	if o.Credentials != "" && !known[o.CredentialsProfile] {
+		add("credentials endpoint: profile %q is not there", o.CredentialsProfile)
+	}
 	return errors.Join(problems...)
 }
 

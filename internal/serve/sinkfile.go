@@ -1,0 +1,198 @@
+package serve
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/awf-cred/awf-cred/internal/atomicfile"
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/internal/output"
+	"github.com/awf-cred/awf-cred/internal/provider"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
+)
+
+// SinkSpec describes a file that is kept fresh.
+type SinkSpec struct {
+	Kind     string // one of config.SinkKinds
+	Path     string
+	Profile  string
+	Provider provider.Provider
+	Values   config.Values
+	// Assertion mints an identity token, for the kind identity-token.
+	Assertion func(context.Context) (exchange.Assertion, error)
+	// Program is the command line that prints an identity token for Google's
+	// libraries, absolute path first.
+	Program []string
+	Now     func() time.Time
+	Cleanup bool // remove what was written at the end
+}
+
+// longestFile bounds a file of others that a sink adds to, in bytes.
+const longestFile = 1 << 20
+
+// NewSink makes the sink of a specification. A kind that does not fit the provider
+// is refused.
+func NewSink(s SinkSpec) (Sink, error) {
+	sink := Sink{Profile: s.Profile, Name: s.Kind + ":" + s.Path, Check: func() error { return checkTarget(s.Path) }}
+	render, ok := s.renderers()[s.Kind]
+	switch {
+	case !ok:
+		return sink, usage("sink %s: the kind is not known", sink.Name)
+	case s.Path == "":
+		return sink, usage("sink %s: the path is missing", sink.Name)
+	case s.Kind == "anthropic-credentials" && s.Provider.Name != "anthropic",
+		s.Kind == "aws-credentials" && s.Provider.Name != "aws",
+		s.Kind == "gcp-credentials" && s.Provider.Name != "gcp",
+		s.Kind == "token" && s.Provider.Name == "aws":
+		return sink, usage("sink %s: profile %s has provider %s, which has no such file", sink.Name, s.Profile, s.Provider.Name)
+	case s.Kind == "identity-token" && s.Assertion == nil:
+		return sink, usage("sink %s: profile %s has a static key and no identity", sink.Name, s.Profile)
+	}
+	sink.Write = func(_ context.Context, c exchange.Credential) error {
+		data, err := render(c)
+		if err != nil {
+			return err
+		}
+		return atomicfile.Write(s.Path, data)
+	}
+	if s.Kind == "identity-token" {
+		sink.Mint = s.mint
+	}
+	if s.Cleanup {
+		sink.Remove = s.remove
+	}
+	return sink, nil
+}
+
+// renderers make the content of the files.
+func (s SinkSpec) renderers() map[string]func(exchange.Credential) ([]byte, error) {
+	return map[string]func(exchange.Credential) ([]byte, error){
+		"token":                 s.format("token"),
+		"identity-token":        s.format("token"),
+		"json":                  s.format("json"),
+		"dotenv":                s.dotenv,
+		"anthropic-credentials": s.anthropic,
+		"aws-credentials":       s.aws,
+		"gcp-credentials":       s.gcp,
+	}
+}
+
+// format renders as `token --format` does.
+func (s SinkSpec) format(name string) func(exchange.Credential) ([]byte, error) {
+	return func(c exchange.Credential) ([]byte, error) {
+		f, _ := output.LookupFormat(name)
+		return f.Print(output.Grant{Profile: s.Profile, Credential: c, Now: s.Now(), Header: s.Provider.Header})
+	}
+}
+
+// dotenv are the variables that the provider's SDK reads, for an EnvironmentFile
+// of systemd and the like. A file cannot remove variables; whoever reads it sees
+// to that.
+func (s SinkSpec) dotenv(c exchange.Credential) ([]byte, error) {
+	vars := []output.Var{}
+	if c.Kind == exchange.APIKey {
+		vars = append(vars, output.SetSecret(s.Provider.StaticKeys[0], c.Token))
+	} else {
+		all, err := s.Provider.SDKEnv(s.Values, c, s.Provider.Consumers[0])
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range all {
+			if !v.Unset {
+				vars = append(vars, v)
+			}
+		}
+	}
+	d, _ := output.LookupDialect("dotenv")
+	return d.Render(vars, func(string) bool { return false }, rand.Reader)
+}
+
+func (s SinkSpec) anthropic(c exchange.Credential) ([]byte, error) {
+	return output.AnthropicFile(c, s.Values.Get("organization_id"), s.Values.Get("workspace_id"))
+}
+
+// section is the name of the profile in an AWS credentials file.
+func (s SinkSpec) section() string {
+	if s.Profile == config.EnvironmentProfile {
+		return "awf-cred"
+	}
+	return s.Profile
+}
+
+func (s SinkSpec) aws(c exchange.Credential) ([]byte, error) {
+	file, err := s.existing()
+	if err != nil {
+		return nil, err
+	}
+	return output.AWSFile(file, s.section(), c)
+}
+
+// existing is what is in the file already, nothing for one that is not there.
+func (s SinkSpec) existing() ([]byte, error) {
+	data, err := atomicfile.Read(s.Path, longestFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+func (s SinkSpec) gcp(exchange.Credential) ([]byte, error) {
+	v := s.Values
+	account := output.GCPAccount{
+		Provider: v.Get("workload_identity_provider"), ServiceAccount: v.Get("service_account"), Universe: v.Get("universe_domain"),
+		TokenURL: v.Get("token_url"), IAMURL: v.Get("iam_url"), QuotaProject: v.Get("quota_project"), Command: s.Program,
+	}
+	if text := v.Get("token_lifetime"); text != "" {
+		if d, err := time.ParseDuration(text); err == nil {
+			account.Lifetime = int64(d / time.Second)
+		} else if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			account.Lifetime = n
+		}
+	}
+	return output.GCPFile(account)
+}
+
+// mint makes an identity token; it is treated as a credential that ends with it.
+func (s SinkSpec) mint(ctx context.Context) (exchange.Credential, error) {
+	a, err := s.Assertion(ctx)
+	if err != nil {
+		return exchange.Credential{}, err
+	}
+	return exchange.Credential{Provider: s.Provider.Name, Kind: exchange.Bearer, Token: a.Token, IssuedAt: s.Now(), ExpiresAt: a.ExpiresAt}, nil
+}
+
+// remove takes our profile out of a shared file, and any other file away.
+func (s SinkSpec) remove() error {
+	if s.Kind != "aws-credentials" {
+		return atomicfile.Remove(s.Path)
+	}
+	file, err := s.existing()
+	if err != nil || len(file) == 0 {
+		return err
+	}
+	rest := output.AWSFileWithout(file, s.section())
+	if len(rest) == 0 {
+		return atomicfile.Remove(s.Path)
+	}
+	return atomicfile.Write(s.Path, rest)
+}
+
+// checkTarget finds out whether a file can be written at path: by writing another
+// one beside it.
+func checkTarget(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "write", Path: path, Err: atomicfile.ErrNotRegular}
+	}
+	probe := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".check")
+	if err := atomicfile.Write(probe, nil); err != nil {
+		return err
+	}
+	return atomicfile.Remove(probe)
+}
