@@ -90,7 +90,7 @@ func (s stdin) wrong(err error) error {
 func (a *app) minter(p *config.Profile) (*tokensource.Source, error) {
 	client, err := safehttp.New(safehttp.Options{CAFile: a.cfg.Global.CAFile, Env: a.env})
 	if err != nil {
-		return nil, &exchange.Error{Step: "network settings", Cause: exchange.Usage, Err: err}
+		return nil, networkError(a.cfg, err)
 	}
 	id, err := a.identity(p, client)
 	if err != nil {

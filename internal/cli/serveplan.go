@@ -120,7 +120,7 @@ func (p *planner) plan(ctx context.Context) (*planned, error) {
 	}
 	client, err := safehttp.New(safehttp.Options{CAFile: cfg.Global.CAFile, Env: p.app.env})
 	if err != nil {
-		return nil, &exchange.Error{Step: "network settings", Cause: exchange.Usage, Err: err}
+		return nil, networkError(cfg, err)
 	}
 	plan := &planned{cfg: cfg}
 	sources := map[string]*wired{}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,7 +146,7 @@ func staticCredential(p *config.Profile) exchange.Credential {
 func (a *app) fillEnds(w *wired, how wiring) error {
 	client, err := safehttp.New(safehttp.Options{CAFile: a.cfg.Global.CAFile, Env: a.env})
 	if err != nil {
-		return &exchange.Error{Step: "network settings", Cause: exchange.Usage, Err: err}
+		return networkError(a.cfg, err)
 	}
 	if w.Identity == nil {
 		if w.Identity, err = a.identity(w.Profile, client); err != nil {
@@ -160,6 +161,16 @@ func (a *app) fillEnds(w *wired, how wiring) error {
 		Doer: doer, UserAgent: userAgent(), Now: a.sys.Clock, Env: a.env,
 	})
 	return err
+}
+
+// networkError is about the settings of the client, which are the CA file and the
+// proxy variables. The latter name themselves.
+func networkError(cfg *config.Config, err error) error {
+	e := &exchange.Error{Step: "network settings", Cause: exchange.Usage, Err: err}
+	if strings.HasPrefix(err.Error(), "the CA file") {
+		e.Hint = "the CA file was named by " + cfg.Global.Settings["ca_file"].Origin.String()
+	}
+	return e
 }
 
 // identity is the profile's source of assertions.

@@ -82,6 +82,9 @@ func checkAudience(value string) error {
 	if len(value) > 1024 {
 		return errors.New("is longer than 1024 bytes")
 	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("has a blank, a control or a non-ASCII character in it")
+	}
 	return nil
 }
 

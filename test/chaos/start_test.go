@@ -132,16 +132,17 @@ func TestF007F008NoHome(t *testing.T) {
 	t.Parallel()
 	c := row(t, "F007, F008", "HOME, XDG, TMPDIR unset, relative, missing or read-only; the working directory deleted")
 	w := newWorld(t).with("AWF_CRED_CACHE_DIR")
+	none := filepath.Join(w.home, "none")
 	for name, env := range map[string][]string{
 		"all unset": {"HOME", "TMPDIR"}, "relative": {"HOME=home", "XDG_CACHE_HOME=cache", "XDG_CONFIG_HOME=conf", "TMPDIR=tmp"},
-		"missing": {"HOME=/nonexistent/home", "XDG_CACHE_HOME=", "TMPDIR=/nonexistent"}, "a file": {"HOME=/etc/passwd"},
+		"missing": {"HOME=" + none + "/home", "XDG_CACHE_HOME=", "TMPDIR=" + none}, "a file": {"HOME=/etc/passwd"},
 		"blank": {"HOME= ", "XDG_CACHE_HOME= "}, "read-only": {"HOME=/proc", "XDG_CACHE_HOME=/proc/cache"}, "relative cache": {"XDG_CACHE_HOME=cache"},
 	} {
 		r := w.with(env...).run("token")
 		_, ok := r.token()
 		c.that(ok && clean(r.err), "%s: %v", name, r)
 	}
-	_, err := os.Stat("/nonexistent")
+	_, err := os.Stat(none)
 	c.that(os.IsNotExist(err), "a home that does not exist is not made")
 	left, err := filepath.Glob(filepath.Join(w.home, "*", "awf-cred"))
 	require.NoError(t, err)
