@@ -15,7 +15,7 @@ import (
 var samples = map[string][2]string{
 	"cache": {"memory", "none"}, "cache_dir": {"/a/b c", "/d"}, "min_ttl": {"30s", "1m30s"}, "ca_file": {"/a.pem", "/b.pem"},
 	"timeout": {"5s", "7s"}, "log_level": {"debug", "error"}, "log_format": {"json", "json"},
-	"audience": {"aud one", "https://aud.example"}, "upstream": {"https://one.example", "http://127.0.0.1:8080/x"},
+	"audience": {"aud-one", "https://aud.example"}, "upstream": {"https://one.example", "http://127.0.0.1:8080/x"},
 	"base_path": {"/v1", "/v2"}, "allow_assertion_reuse": {"true", "true"},
 	"rule_id": {"rule_a", "rule_b"}, "organization": {"org_a", "org_b"}, "account": {"acc_a", "acc_b"},
 	"token_url": {"https://other.example/t", "http://localhost:1/t"},
