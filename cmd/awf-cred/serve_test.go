@@ -539,3 +539,127 @@ func TestServeIsClosed(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 0, info.Sys().(*syscall.Stat_t).Uid, "a process that is not dumpable belongs to root in /proc")
 }
+
+// several is a file with two profiles of one provider.
+func several(sb *sandbox.Sandbox) string {
+	one := config(sb, "127.0.0.1:0", "inference")
+	head, rest, _ := strings.Cut(one, "\nserve:")
+	profile := head[strings.Index(head, "  review:"):]
+	return head + "\n" + strings.Replace(profile, "review:", "build:", 1) + "\nserve:" + rest +
+		fmt.Sprintf("    - {profile: build, listen: \"127.0.0.1:0\", upstream: %q}\n", sb.URL(sandbox.HostAnthropic)) +
+		"  admin_listen: 127.0.0.1:0\n"
+}
+
+// Several profiles in one process, from the file or from flags.
+func TestSeveralProfiles(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(several(sb)), 0o600))
+	s := serveProgram(t, sb, "--config", file).start().awaitReady()
+	require.Len(t, s.Ready.Listeners, 2)
+	for _, l := range s.Ready.Listeners {
+		status, body := s.message(l.URL)
+		assert.Equal(t, 200, status, body)
+	}
+	assert.Equal(t, "review", s.Ready.Listeners[0].Profile)
+	assert.Contains(t, s.stderr.String(), "AWF_AUTH_ANTHROPIC_", "variables that cannot belong to both are named")
+	status, body := s.get(s.Ready.Listeners[0].URL + "/v1/files")
+	assert.Equal(t, 403, status, body)
+
+	cmd := program(t, sb, "env", "--shell", "json", "--ready-file", filepath.Join(s.dir, "ready.json"), "--profile", "build", "--config", file)
+	code, stdout, stderr := outcome(t, cmd)
+	require.Equal(t, 0, code, stderr)
+	assert.Contains(t, stdout, s.Ready.Listeners[1].URL)
+	cmd = program(t, sb, "env", "--shell", "json", "--ready-file", filepath.Join(s.dir, "ready.json"), "--config", file)
+	code, stdout, stderr = outcome(t, cmd)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "--profile")
+	assert.Empty(t, stdout)
+
+	for _, row := range []struct {
+		name   string
+		flags  []string
+		status int
+		says   string
+	}{
+		{"one port for two profiles", []string{"--profile", "review", "--profile", "build"}, 2, "10001"},
+		{"one address for two profiles", []string{"--profile", "review", "--profile", "build", "--listen", "127.0.0.1:0"}, 2, "1 addresses for 2 profiles"},
+		{"an upstream for two profiles", []string{"--profile", "review", "--profile", "build", "--upstream", "https://a.test"}, 2, "are for one profile"},
+		{"a profile that is not there", []string{"--profile", "reveiw"}, 2, "did you mean review?"},
+	} {
+		cmd := program(t, sb, append([]string{"serve", "--config", file}, row.flags...)...)
+		code, _, stderr := outcome(t, cmd)
+		assert.Equal(t, row.status, code, row.name+": "+stderr)
+		assert.Contains(t, stderr, row.says, row.name)
+	}
+	s.signal(syscall.SIGTERM)
+	assert.Equal(t, 0, s.status())
+}
+
+// Files are kept fresh without a proxy beside them, and removed at the end.
+func TestSinksAlone(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb)
+	file := func(name string) string { return filepath.Join(s.dir, name) }
+	s.cmd.Args = []string{s.cmd.Args[0], "serve", "--ready-file", file("ready.json"), "--admin-listen", "127.0.0.1:0", "--sink-cleanup",
+		"--sink", "token:" + file("token"), "--sink", "json:" + file("json"), "--sink", "dotenv:" + file("env"),
+		"--sink", "anthropic-credentials:" + file("sdk.json"), "--sink", "identity-token:" + file("jwt")}
+	s.start()
+	assert.Empty(t, s.Ready.Listeners)
+	holds := func(name, want string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			data, _ := os.ReadFile(file(name))
+			return strings.Contains(string(data), want)
+		}, 20*time.Second, 5*time.Millisecond, name)
+	}
+	holds("token", "sk-ant-oat01-")
+	holds("json", `"token":"sk-ant-oat01-`)
+	holds("env", "ANTHROPIC_AUTH_TOKEN=")
+	holds("sdk.json", `"type":"oauth_token"`)
+	holds("jwt", "eyJ")
+	s.signal(syscall.SIGTERM)
+	assert.Equal(t, 0, s.status())
+	for _, name := range []string{"token", "json", "env", "sdk.json", "jwt"} {
+		_, err := os.Stat(file(name))
+		assert.ErrorIs(t, err, os.ErrNotExist, name)
+	}
+	for _, row := range []struct{ sink, says string }{
+		{"token", "KIND:PATH"}, {"tokens:/x", "did you mean token?"}, {"aws-credentials:/x", "has no such file"},
+		{"token:" + file("no/such/file"), "(storage, exit 6)"},
+	} {
+		_, _, stderr := outcome(t, program(t, sb, "serve", "--sink", row.sink))
+		assert.Contains(t, stderr, row.says, row.sink)
+	}
+}
+
+// The credentials endpoint gives an AWS SDK what env prints the way to.
+func TestContainerCredentials(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb)
+	s.cmd.Args = []string{s.cmd.Args[0], "serve", "--ready-file", filepath.Join(s.dir, "ready.json"), "--admin-listen", "127.0.0.1:0", "--credentials-endpoint", "127.0.0.1:0"}
+	s.cmd.Env = append(s.cmd.Env, sb.AWSEnv()...)
+	s.start().awaitReady()
+	cmd := program(t, sb, "env", "--shell", "json", "--for", "aws-sdk", "--ready-file", filepath.Join(s.dir, "ready.json"))
+	code, stdout, stderr := outcome(t, cmd)
+	require.Equal(t, 0, code, stderr)
+	var vars map[string]*string
+	require.NoError(t, json.Unmarshal([]byte(stdout), &vars))
+	req, err := http.NewRequest(http.MethodGet, *vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"], nil) //nolint:noctx // a test
+	require.NoError(t, err)
+	req.Header.Set("Authorization", *vars["AWS_CONTAINER_AUTHORIZATION_TOKEN"])
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var got map[string]string
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&got))
+	assert.Regexp(t, "^ASIA", got["AccessKeyId"])
+	assert.NotEmpty(t, got["Token"])
+	status, _ := s.get(*vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+	assert.Equal(t, 401, status)
+	code, _, stderr = outcome(t, program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0"))
+	assert.Equal(t, 2, code, stderr)
+}
