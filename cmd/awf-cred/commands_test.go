@@ -26,7 +26,7 @@ type sandboxKey struct{}
 //	sandbox fault ENDPOINT STATUS [TIMES]      the vendor's error of that status
 //	sandbox body ENDPOINT STATUS FILE          an answer of our own
 //	sandbox mint FILE [audience=A] [expired]   an identity token in a file
-//	sandbox revoke, sandbox reset
+//	sandbox revoke, sandbox reset, sandbox stop
 func sandboxCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: sandbox start|count|fault|body|mint|revoke|reset")
@@ -105,6 +105,8 @@ func useSandbox(ts *testscript.TestScript, sb *sandbox.Sandbox, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(mintFor(sb, args[2:])+"\n"), 0o600))
 	case "revoke":
 		sb.RevokeAll()
+	case "stop":
+		ts.Check(sb.Close())
 	case "reset":
 		sb.Reset()
 	default:

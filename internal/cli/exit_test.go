@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -220,4 +221,38 @@ func FuzzBlock(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A token that is out is not taken back by a status that says it never came.
+func TestASignalDuringTheDeliveryWaitsForIt(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name       string
+		delivering bool
+		want       int
+	}{
+		{"before it", false, statusINT},
+		{"during it", true, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			sys, _, _ := system()
+			a := newApp(sys)
+			if row.delivering {
+				require.True(t, a.out.claim())
+			}
+			done := make(chan int, 1)
+			done <- 0
+			cancelled := false
+			assert.Equal(t, row.want, a.interrupt(os.Interrupt, func(error) { cancelled = true }, done))
+			assert.True(t, cancelled)
+		})
+	}
+}
+
+func TestAnInterruptedCommandThatHangsIsLeft(t *testing.T) {
+	t.Parallel()
+	sys, _, _ := system()
+	a := newApp(sys)
+	assert.Equal(t, statusTERM, a.interrupt(syscall.SIGTERM, func(error) {}, make(chan int)))
 }
