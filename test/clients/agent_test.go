@@ -1,0 +1,83 @@
+//go:build unix
+
+package clients
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/awf-cred/awf-cred/internal/sandbox"
+)
+
+// probe is what a curious agent sees of itself and of the process that started it,
+// written to files; then it becomes the client. As root it looks at its parent as
+// nobody, because root reads everything.
+const probe = `
+env > "$SEEN/environ"
+ls -l /proc/self/fd > "$SEEN/fds" 2>/dev/null
+as=; [ "$(id -u)" = 0 ] && as="setpriv --reuid 65534 --regid 65534 --clear-groups"
+for file in environ mem; do $as head -c 1 /proc/$PPID/$file; done >> "$SEEN/parent" 2>&1
+for folder in fd cwd; do $as ls /proc/$PPID/$folder/; done >> "$SEEN/parent" 2>&1
+exec "$@"`
+
+func TestAnAgentUnderExecFindsNoCredential(t *testing.T) {
+	t.Parallel()
+	eachAnthropicClient(t, func(t *testing.T, c anthropicClient) {
+		argv, path := c.argv(t)
+		w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, betaRequired)
+		seen := filepath.Join(w.home, "seen")
+		require.NoError(t, os.Mkdir(seen, 0o700))
+		identity := w.file("identity.jwt", "")
+		step := w.step.prepend(path).with(setTrap(t)).with(environment{
+			"SEEN": seen, "GITHUB_TOKEN": "ghs_stays", "ANTHROPIC_API_KEY": "sk-ant-canary", "AWS_SECRET_ACCESS_KEY": "canary",
+			"ANTHROPIC_IDENTITY_TOKEN_FILE": identity, "OPENAI_API_KEY": "sk-canary",
+		})
+		argv = append([]string{binary, "exec", "--upstream", anthropicUpstream(w), "--", "sh", "-c", probe, "sh"}, argv...)
+		p := w.start(step, argv...)
+		talk := conversation{t, p, c.talker}
+		assert.Equal(t, hello, talk.say("hello"))
+		assert.Equal(t, hello, talk.say("and again"))
+		talk.end()
+		require.NoError(t, os.Remove(identity))
+
+		environ, err := os.ReadFile(filepath.Join(seen, "environ"))
+		require.NoError(t, err)
+		vars := parse(strings.Split(string(environ), "\n"))
+		w.neverUpstream(vars["ANTHROPIC_AUTH_TOKEN"])
+		for name, value := range vars {
+			assert.NotContains(t, value, "canary", name)
+			assert.False(t, strings.HasPrefix(name, "ACTIONS_") || strings.HasPrefix(name, "AWF_"), "%s must be gone", name)
+		}
+		assert.Equal(t, "ghs_stays", vars["GITHUB_TOKEN"], "it is the program's own")
+		require.NotEmpty(t, w.secrets())
+		w.hidden("standard error", []byte(p.err.String()))
+		w.hiddenFiles() // what the probe saw, what the client left, and no cache entry
+
+		if runtime.GOOS == "linux" {
+			fds, err := os.ReadFile(filepath.Join(seen, "fds"))
+			require.NoError(t, err)
+			for line := range strings.Lines(string(fds)) {
+				name, to, ok := strings.Cut(strings.TrimSpace(line), " -> ")
+				if f := strings.Fields(name); ok && len(f) > 0 {
+					assert.True(t, strings.HasPrefix(to, "pipe:") || strings.HasPrefix(to, "/proc/") || strings.HasSuffix(to, "/fds") || to == "/dev/null",
+						"descriptor %s leads to %s", f[len(f)-1], to)
+				}
+			}
+			if os.Getuid() == 0 {
+				if _, err := os.Stat("/usr/bin/setpriv"); err != nil {
+					t.Log("setpriv is not installed: the agent did not try to read its parent")
+					return
+				}
+			}
+			parent, err := os.ReadFile(filepath.Join(seen, "parent"))
+			require.NoError(t, err)
+			assert.Equal(t, 4, strings.Count(string(parent), "Permission denied"), "environment, memory, descriptors and directory of the parent:\n%s", parent)
+		}
+	})
+}
