@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -230,6 +231,33 @@ func TestKeepServing(t *testing.T) {
 	assert.Equal(t, 503, status)
 	s.signal(syscall.SIGINT)
 	assert.Equal(t, 0, s.status())
+}
+
+// What is missing is said to clients too, and a file that is mended is taken up.
+func TestKeepServingWithoutAConfiguration(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	good := config(sb, "127.0.0.1:0", "inference")
+	s := serveProgram(t, sb, "--keep-serving", "--config", file)
+	for i, e := range s.cmd.Env {
+		if strings.HasPrefix(e, "AWF_AUTH_ANTHROPIC_ORG") {
+			s.cmd.Env[i] = "X=y"
+		}
+	}
+	require.NoError(t, os.WriteFile(file, []byte(regexp.MustCompile("(?m)^ *organization_id:.*\n").ReplaceAllString(good, "")), 0o600))
+	s.start()
+	status, body := s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 403, status)
+	assert.Contains(t, body, `"retryable":false`)
+	assert.Contains(t, s.stderr.String(), "organization_id")
+	status, _ = s.get(s.Ready.Admin + "/readyz")
+	assert.Equal(t, 503, status)
+	require.NoError(t, os.WriteFile(file, []byte(good), 0o600))
+	s.signal(syscall.SIGHUP)
+	s.awaitReady()
+	status, body = s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 200, status, body)
 }
 
 // With AWF_AUTH_TYPE absent and a static key present the key is set, in the header

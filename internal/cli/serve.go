@@ -190,7 +190,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(),
 		Reload: func(ctx context.Context) (serve.Plan, error) {
 			anew := *p
-			anew.app = a.again()
+			anew.app, anew.broken = a.again(), nil
 			next, err := anew.plan(ctx)
 			if err != nil {
 				return serve.Plan{}, err

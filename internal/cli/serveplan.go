@@ -46,6 +46,8 @@ type planner struct {
 	// which profiles need a source besides; nil: none.
 	listeners func(*config.Config) ([]listenerSpec, error)
 	others    func(*config.Config) []string
+
+	broken map[string]error // profiles that cannot work, with --keep-serving
 }
 
 // planned is a plan with what the command itself needs of it.
@@ -67,7 +69,11 @@ func (p *planner) configuration() (*config.Config, []listenerSpec, map[string]*c
 	specs, specErr := p.listeners(cfg)
 	names := p.names(cfg, specs)
 	profiles, warning, err := cfg.SelectAll(names)
-	if cfg, err = p.app.adopt(cfg, err); err != nil {
+	cfg, err = p.app.adopt(cfg, err)
+	if err != nil && p.how.KeepGoing {
+		err = p.tolerate(cfg, names, profiles, err)
+	}
+	if err != nil {
 		return cfg, nil, nil, err
 	}
 	if specErr != nil {
@@ -125,7 +131,7 @@ func (p *planner) plan(ctx context.Context) (*planned, error) {
 	plan := &planned{cfg: cfg}
 	sources := map[string]*wired{}
 	for _, name := range slices.Sorted(maps.Keys(profiles)) {
-		w, err := p.wire(ctx, profiles[name])
+		w, err := p.wireOrTell(ctx, name, profiles[name])
 		if err != nil {
 			return nil, err
 		}
@@ -148,6 +154,22 @@ func (p *planner) plan(ctx context.Context) (*planned, error) {
 		plan.Listeners = append(plan.Listeners, l)
 	}
 	return plan, distinct(plan.Listeners)
+}
+
+// wireOrTell is wire, and with --keep-serving a source that says what is wrong.
+func (p *planner) wireOrTell(ctx context.Context, name string, profile *config.Profile) (*wired, error) {
+	if p.broken[name] == nil {
+		w, err := p.wire(ctx, profile)
+		if err == nil || !p.how.KeepGoing {
+			return w, err
+		}
+		if p.broken == nil {
+			p.broken = map[string]error{}
+		}
+		p.unusable(name, err)
+	}
+	v, _ := provider.Lookup(profile.Provider)
+	return &wired{Profile: profile, Provider: v, source: unusable{p.broken[name]}}, nil
 }
 
 // wire makes the source of a profile, with metrics and audit log.
@@ -180,6 +202,9 @@ func first(v config.Values, names ...string) string {
 func (p *planner) listener(s listenerSpec, w *wired, client *safehttp.Client) (serve.Listener, error) {
 	values := p.values(s, w)
 	to, basePath, err := w.Provider.Upstream(values, p.app.env)
+	if _, broken := w.source.(unusable); broken && err != nil {
+		to, err = &url.URL{Scheme: "https", Host: "unconfigured.invalid"}, nil // nothing is ever sent there
+	}
 	if err != nil {
 		return serve.Listener{}, err
 	}
@@ -195,6 +220,9 @@ func (p *planner) listener(s listenerSpec, w *wired, client *safehttp.Client) (s
 		return serve.Listener{}, err
 	}
 	inject, err := w.Provider.Injector(values)
+	if _, broken := w.source.(unusable); broken && err != nil {
+		inject, err = func(*relay.Head, exchange.Credential) error { return errNoCredential }, nil
+	}
 	if err != nil {
 		return serve.Listener{}, err
 	}
@@ -288,6 +316,9 @@ func (p *planner) revision(ctx context.Context, w *wired) string {
 	h := sha256.New()
 	add := func(s string) { h.Write([]byte(strconv.Itoa(len(s)) + ":" + s)) }
 	add(w.Provider.Name)
+	if u, ok := w.source.(unusable); ok {
+		add(u.err.Error())
+	}
 	if w.Tokens != nil {
 		key, err := w.Tokens.Key(ctx)
 		if err != nil {
