@@ -87,6 +87,22 @@ func TestFlagsChangeTheWorld(t *testing.T) {
 	require.NoError(t, stop())
 }
 
+func TestEveryProviderIsPrinted(t *testing.T) {
+	t.Parallel()
+	vars, stop := start(t, "--provider", "all")
+	for _, name := range []string{"AWF_AUTH_ANTHROPIC_TOKEN_URL", "AWF_AUTH_AWS_TOKEN_URL", "AWF_AUTH_GCP_TOKEN_URL", "AWF_AUTH_GCP_IAM_URL",
+		"AWF_AUTH_AZURE_TOKEN_URL", "AWF_AUTH_OPENAI_TOKEN_URL", "AWF_SANDBOX_BEDROCK_URL", "AWF_SANDBOX_FOUNDRY_URL"} {
+		assert.NotEmpty(t, vars[name], name)
+	}
+	assert.Empty(t, vars["AWF_AUTH_PROVIDER"], "the caller chooses")
+	require.NoError(t, stop())
+	for _, provider := range providers() {
+		vars, stop := start(t, "--provider", provider)
+		assert.Equal(t, provider, vars["AWF_AUTH_PROVIDER"])
+		require.NoError(t, stop())
+	}
+}
+
 func TestMistakesAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{

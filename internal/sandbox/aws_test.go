@@ -142,6 +142,9 @@ func TestSTSRefuses(t *testing.T) {
 	assert.Equal(t, 400, do(t, sb, "GET", sb.URL(sandbox.HostSTS)+query, nil, "").StatusCode, "the token in a URL")
 	assert.Equal(t, 400, do(t, sb, "POST", sb.URL(sandbox.HostSTS)+query, form, "").StatusCode, "also with POST")
 	assert.Equal(t, 400, do(t, sb, "POST", sb.URL(sandbox.HostSTS)+"/", map[string]string{"Content-Type": "application/json"}, "{}").StatusCode)
+	whole := url.Values{"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {sb.Role().ARN}, "RoleSessionName": {"ab"}, "WebIdentityToken": {token}}
+	assert.Equal(t, 400, do(t, sb, "POST", sb.URL(sandbox.HostSTS)+"/?Version=2011-06-15", form, whole.Encode()).StatusCode, "a query beside a good form")
+	assert.Equal(t, 400, do(t, sb, "PUT", sb.URL(sandbox.HostSTS)+"/", form, whole.Encode()).StatusCode)
 	assert.Zero(t, sb.Counts().Accepted)
 	assert.Equal(t, 200, assume(t, sb, token, nil, map[string]string{"Policy": `{"Version":"2012-10-17"}`, "PolicyArns.member.1.arn": "arn:aws:iam::aws:policy/x", "DurationSeconds": "7200"}).StatusCode)
 }

@@ -31,8 +31,7 @@ type Config struct {
 	EnterpriseSlug string
 	// Identity describes the first job; zero fields are filled in.
 	Identity Identity
-	// GitHubActions adds GITHUB_ACTIONS=true and the files' variables a runner
-	// always sets to GitHubEnv.
+	// GitHubActions adds GITHUB_ACTIONS=true and CI=true to GitHubEnv.
 	GitHubActions bool
 	// TokenLifetime is exp - iat of minted tokens; 0 means 300 s.
 	TokenLifetime time.Duration
@@ -62,7 +61,8 @@ type Config struct {
 	// oldest are dropped; negative keeps none.
 	Records int
 	// RecordBody is how many bytes of each body are kept; 0 means 1 MiB. Length
-	// and digest always cover the whole body.
+	// and digest always cover the whole body. All kept bodies together stay below
+	// 256 MiB: beyond it the older half of the records is dropped.
 	RecordBody int
 	// Faults are added at start.
 	Faults map[Endpoint][]Fault

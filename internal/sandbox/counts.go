@@ -80,7 +80,7 @@ func (s *Sandbox) clear() {
 	}
 	s.tally = Counts{Endpoints: map[Endpoint]int{}, Providers: map[string]Tally{}, Identities: map[string]Tally{}}
 	s.connections = map[Host]int{}
-	s.records, s.events, s.offset = nil, nil, 0
+	s.records, s.kept, s.events, s.offset = nil, 0, nil, 0
 	s.grants = map[string]*grant{}
 	s.notify()
 }

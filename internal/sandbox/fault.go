@@ -69,6 +69,10 @@ type Fault struct {
 	BodySize int64 `json:"body_size,omitempty"`
 	// Raw is sent as it is instead of an answer; then the connection is closed.
 	Raw string `json:"raw,omitempty"`
+	// Repeat is sent Repeats times after Raw, DripEvery apart; negative: until the
+	// client leaves. It makes floods of headers or 1xx answers.
+	Repeat  string `json:"repeat,omitempty"`
+	Repeats int    `json:"repeats,omitempty"`
 	// Append is sent as it is after a complete answer on the kept connection.
 	Append string `json:"append,omitempty"`
 	// Chunked sends the body in chunks instead of with a length.

@@ -154,6 +154,38 @@ func TestAFaultAtAcceptComesBeforeAnyByte(t *testing.T) {
 	assert.Equal(t, "HTTP/1.1 200 OK\r\n\r\n", string(early), "an answer before the request was sent")
 }
 
+func TestAFloodEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t, sandbox.WithFault(sandbox.AnthropicEcho, sandbox.Fault{Raw: "HTTP/1.1 200 OK\r\n", Repeat: "A: b\r\n", Repeats: 3},
+		sandbox.Fault{Raw: "HTTP/1.1 200 OK\r\n", Repeat: "A: b\r\n", Repeats: -1}))
+	got, err := raw(t, sb, hello)
+	require.NoError(t, err)
+	assert.Equal(t, "HTTP/1.1 200 OK\r\nA: b\r\nA: b\r\nA: b\r\n", got)
+	conn, err := net.Dial("tcp", sb.Address(sandbox.HostAnthropic))
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, hello)
+	require.NoError(t, err)
+	_, err = io.CopyN(io.Discard, conn, 4<<20)
+	require.NoError(t, err, "without end")
+	conn.Close()
+	require.NoError(t, sb.Close(), "and the connection's goroutine ends")
+}
+
+func TestRecordsAreBounded(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.Records, c.RecordBody = 4, 3 }))
+	for range 6 {
+		do(t, sb, "POST", sb.URL(sandbox.HostAnthropic)+"/echo", nil, "abcdef")
+	}
+	r := sb.Requests()
+	require.LessOrEqual(t, len(r), 4)
+	last := r[len(r)-1]
+	assert.Equal(t, "abc", string(last.Body))
+	assert.EqualValues(t, 6, last.BodyLen)
+	assert.Equal(t, "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721", last.BodySHA256)
+	assert.Equal(t, 6, sb.Counts().Endpoints[sandbox.AnthropicEcho])
+}
+
 func TestAHangEndsWithTheSandbox(t *testing.T) {
 	t.Parallel()
 	for _, stage := range []sandbox.Stage{sandbox.StageAccept, sandbox.StageHead, sandbox.StageRequest, sandbox.StageAnswer, sandbox.StageHeaders, sandbox.StageBody} {

@@ -82,6 +82,9 @@ func TestGoogleFederatesAndImpersonates(t *testing.T) {
 		assert.Equal(t, tt.status, a.StatusCode, name)
 		assert.EqualValues(t, tt.status, a.json(t)["error"].(map[string]any)["code"], name)
 	}
+	other := do(t, sb, "POST", sb.URL(sandbox.HostIAM)+"/v1/projects/-/serviceAccounts/other@x.iam.gserviceaccount.com:generateAccessToken",
+		map[string]string{"Authorization": "Bearer " + federated, "Content-Type": "application/json"}, `{"scope":["`+scope+`"]}`)
+	assert.Equal(t, 403, other.StatusCode, "another account")
 	p := sb.Pool()
 	p.Delegates, p.MaxLifetime = []string{"mid@p.iam.gserviceaccount.com"}, 12*time.Hour
 	sb.SetPool(p)

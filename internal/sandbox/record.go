@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -53,7 +54,10 @@ func (s *Sandbox) record(r *request, status int, f *Fault, broken error) {
 	keep := s.cfg.Records >= 0
 	if keep {
 		rec.Lines, rec.BodySHA256 = r.lines(), r.digest()
-		rec.Body = r.body[:min(len(r.body), s.recordBody())]
+		rec.Body = r.body
+		if limit := s.recordBody(); len(r.body) > limit {
+			rec.Body = slices.Clone(r.body[:limit]) // the rest must not be kept alive
+		}
 	}
 	rec.Time = s.Now()
 	s.mu.Lock()
@@ -66,12 +70,27 @@ func (s *Sandbox) record(r *request, status int, f *Fault, broken error) {
 		s.tally.Broken++
 	}
 	if keep {
-		s.records = append(s.records, rec)
-		if limit := s.recordLimit(); len(s.records) > limit {
-			s.records = append(s.records[:0], s.records[len(s.records)-limit/2:]...)
-		}
+		s.keep(rec)
 	}
 	s.notify()
+}
+
+// maxKept bounds the bodies of all records together, bytes.
+const maxKept = 256 << 20
+
+// keep appends a record and drops the older half when there is too much; the
+// caller holds mu.
+func (s *Sandbox) keep(rec Request) {
+	s.records = append(s.records, rec)
+	s.kept += len(rec.Body)
+	if len(s.records) <= s.recordLimit() && s.kept <= maxKept {
+		return
+	}
+	s.records = slices.Clone(s.records[(len(s.records)+1)/2:])
+	s.kept = 0
+	for _, r := range s.records {
+		s.kept += len(r.Body)
+	}
 }
 
 // faulted counts a fault that acted before there was a request.

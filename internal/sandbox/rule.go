@@ -39,6 +39,11 @@ type Rule struct {
 // the first rule that is replaced.
 func (s *Sandbox) SetRule(r Rule) {
 	job := s.Job()
+	s.mu.Lock()
+	if r.ID == "" {
+		r.ID = s.firstRule
+	}
+	s.mu.Unlock()
 	set := func(field *string, value string) {
 		if *field == "" {
 			*field = value
