@@ -2,7 +2,10 @@ package chaos
 
 import (
 	"bytes"
+	"crypto/md5"  //nolint:gosec // what must not be printed
+	"crypto/sha1" //nolint:gosec // as above
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,4 +87,12 @@ func resealed(entry []byte) []byte {
 	at := bytes.Index(entry, []byte(begin)) + len(begin)
 	body := bytes.TrimSuffix(bytes.TrimSpace(entry[at:]), []byte("}"))
 	return fmt.Appendf(nil, `{"version":1,"sha256":"%x","body":%s}`+"\n", sha256.Sum256(body), body)
+}
+
+// digests are those of s that a program might print, in hex.
+func digests(s string) []string {
+	return []string{
+		fmt.Sprintf("%x", sha256.Sum256([]byte(s))), fmt.Sprintf("%x", sha256.Sum224([]byte(s))),
+		fmt.Sprintf("%x", sha512.Sum512([]byte(s))), fmt.Sprintf("%x", sha1.Sum([]byte(s))), fmt.Sprintf("%x", md5.Sum([]byte(s))),
+	}
 }
