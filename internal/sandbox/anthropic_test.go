@@ -140,6 +140,25 @@ func TestAnAssertionIsGoodOnce(t *testing.T) {
 	assert.Equal(t, 200, exchange(t, sb, token, nil).StatusCode, "check_jti is off")
 }
 
+func TestOfManyAtOnceOneExchangeWins(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	token := good(sb)
+	statuses := make(chan int, 50)
+	for range cap(statuses) {
+		go func() { statuses <- exchange(t, sb, token, nil).StatusCode }()
+	}
+	accepted := 0
+	for range cap(statuses) {
+		if <-statuses == 200 {
+			accepted++
+		}
+	}
+	assert.Equal(t, 1, accepted)
+	c := sb.Counts()
+	assert.Equal(t, []int{50, 1, 49, 49}, []int{c.Exchanges, c.Accepted, c.Refused, c.Replays})
+}
+
 func TestAnAssertionIsUsedUpByAnAnswerThatNeverArrives(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{

@@ -154,6 +154,28 @@ func TestAFaultAtAcceptComesBeforeAnyByte(t *testing.T) {
 	assert.Equal(t, "HTTP/1.1 200 OK\r\n\r\n", string(early), "an answer before the request was sent")
 }
 
+func TestADripSendsNoMoreThanItsBytes(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t, sandbox.WithFault(sandbox.AnthropicEcho,
+		sandbox.Fault{Status: 200, Body: "hello", DripBytes: 2, DripEvery: sandbox.Duration(time.Hour)}))
+	conn, err := net.Dial("tcp", sb.Address(sandbox.HostAnthropic))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, hello)
+	require.NoError(t, err)
+	br := bufio.NewReader(conn)
+	res, err := http.ReadResponse(br, nil)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	first := make([]byte, 2)
+	_, err = io.ReadFull(res.Body, first)
+	require.NoError(t, err)
+	require.NoError(t, sb.Close())
+	rest, err := io.ReadAll(res.Body)
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.Equal(t, "he", string(first)+string(rest))
+}
+
 func TestAFloodEndsWithTheClient(t *testing.T) {
 	t.Parallel()
 	sb := sandbox.Start(t, sandbox.WithFault(sandbox.AnthropicEcho, sandbox.Fault{Raw: "HTTP/1.1 200 OK\r\n", Repeat: "A: b\r\n", Repeats: 3},

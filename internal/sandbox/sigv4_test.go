@@ -186,6 +186,26 @@ func TestASignatureIsRefused(t *testing.T) {
 	assert.NoError(t, v.Verify(r), "five minutes are tolerated")
 }
 
+// The canonical forms are fixed points, and the query's pairs are in order.
+func FuzzCanonicalForms(f *testing.F) {
+	for _, seed := range []string{"/a/../b//c?x=1&a=%2B+&a", "/model/arn%3Aaws%2Fx/invoke", "/?%zz=%E1%88%B4", "//./..", "/a b?=&&="} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		path, query, _ := strings.Cut(target, "?")
+		if once := normalize(path); normalize(once) != once || !strings.HasPrefix(once, "/") {
+			t.Fatalf("normalize(%q) = %q", path, once)
+		}
+		once := canonicalQuery(query)
+		if twice := canonicalQuery(once); twice != once {
+			t.Fatalf("canonicalQuery(%q) = %q, then %q", query, once, twice)
+		}
+		if percentDecode(uriEncode(path, false)) != path {
+			t.Fatalf("%q does not survive its escapes", path)
+		}
+	})
+}
+
 func TestAPlusInAQueryIsAPlus(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "a=1%2B2&b=x%20y&b=x%2By&c=", canonicalQuery("c&b=x+y&b=x%20y&a=1%2B2"))
