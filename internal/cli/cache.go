@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,11 @@ func runClear(ctx context.Context, a *app, o clearOptions) error {
 	if err := w.Store.Delete(ctx, key); err != nil {
 		return err
 	}
+	if dir, err := a.sdkProfileDir(ctx, w); err == nil {
+		if err := a.removeSDKProfiles(filepath.Base(dir)); err != nil {
+			return err
+		}
+	}
 	removed := 0
 	if found {
 		removed = 1
@@ -87,6 +93,9 @@ func clearAll(ctx context.Context, a *app) error {
 	}
 	removed, err := dir.Clear(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.removeSDKProfiles(); err != nil {
 		return err
 	}
 	if err := clearKeyring(ctx, a); err != nil {

@@ -87,6 +87,11 @@ func runEnv(ctx context.Context, a *app, o envOptions) error {
 	}
 	return a.obtain(ctx, w, false, func(c exchange.Credential) error {
 		a.masks.hideCredential(c)
+		if o.consumer == provider.SDKProfile && p.Static == nil {
+			if p.Values, err = a.writeSDKProfile(ctx, w, c); err != nil {
+				return err
+			}
+		}
 		vars, err := variables(p, c, o.consumer)
 		if err != nil {
 			return err

@@ -30,3 +30,22 @@ func AnthropicFile(c exchange.Credential, organization, workspace string) ([]byt
 		Organization: organization, Workspace: workspace,
 	})
 }
+
+// anthropicProfile is the configuration of a profile whose credentials file is all
+// there is: the SDKs read the token from it and refresh nothing.
+type anthropicProfile struct {
+	Version        string `json:"version"`
+	Authentication struct {
+		Type string `json:"type"`
+	} `json:"authentication"`
+	Organization string `json:"organization_id,omitempty"`
+}
+
+// AnthropicProfile is the file configs/NAME.json beside credentials/NAME.json
+// (Anthropic WIF reference, "Profiles"). The workspace is fixed by the exchange and
+// is not named: an SDK would send a header for it.
+func AnthropicProfile(organization string) ([]byte, error) {
+	p := anthropicProfile{Version: "1.0", Organization: organization}
+	p.Authentication.Type = "user_oauth"
+	return JSON(p)
+}

@@ -78,7 +78,17 @@ var anthropic = Provider{
 	Port: 10001,
 }
 
-var anthropicConsumers = []string{"sdk", "claude-code"}
+// SDKProfile is the word of --for by which an SDK reads the credential from a
+// profile of its own, which the command has written into the folder that the
+// setting SDKProfileDir names: it then sends the beta header that federation
+// tokens want, and no token lies in the environment.
+const (
+	SDKProfile     = "sdk-profile"
+	SDKProfileDir  = "sdk_profile_dir"
+	SDKProfileName = "awf-cred"
+)
+
+var anthropicConsumers = []string{"sdk", "claude-code", SDKProfile}
 
 func newAnthropic(v config.Values, d Deps) (tokensource.Exchanger, error) {
 	reuse := v.Get("allow_assertion_reuse") == "true"
@@ -108,7 +118,7 @@ func anthropicHeader(c exchange.Credential) string {
 // the beta header that federation tokens want to CLAUDE_CODE_OAUTH_TOKEN alone,
 // and prefers both other variables to it; what would make it do an exchange of its
 // own goes too.
-func anthropicSDKEnv(_ config.Values, c exchange.Credential, consumer string) ([]output.Var, error) {
+func anthropicSDKEnv(v config.Values, c exchange.Credential, consumer string) ([]output.Var, error) {
 	switch consumer {
 	case "sdk":
 		return []output.Var{
@@ -124,6 +134,17 @@ func anthropicSDKEnv(_ config.Values, c exchange.Credential, consumer string) ([
 			output.Tidy("ANTHROPIC_FEDERATION_RULE_ID"),
 			output.Tidy("ANTHROPIC_PROFILE"),
 			output.SetSecret("CLAUDE_CODE_OAUTH_TOKEN", c.Token),
+		}, nil
+	case SDKProfile:
+		return []output.Var{
+			output.Conflict("ANTHROPIC_API_KEY"),
+			output.Conflict("ANTHROPIC_AUTH_TOKEN"),
+			output.Tidy("ANTHROPIC_IDENTITY_TOKEN"),
+			output.Tidy("ANTHROPIC_IDENTITY_TOKEN_FILE"),
+			output.Tidy("ANTHROPIC_FEDERATION_RULE_ID"),
+			output.Tidy("ANTHROPIC_WORKSPACE_ID"),
+			output.Set("ANTHROPIC_CONFIG_DIR", v.Get(SDKProfileDir)),
+			output.Set("ANTHROPIC_PROFILE", SDKProfileName),
 		}, nil
 	default:
 		return nil, unknownConsumer("anthropic", anthropicConsumers)
