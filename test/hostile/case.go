@@ -19,6 +19,9 @@ const (
 	Narrow Role = "narrow" // anthropic, few requests at once
 )
 
+// Roles are all of them.
+func Roles() []Role { return []Role{Plain, Keyed, Tunnel, Signer, Narrow} }
+
 // Kind is a verdict on a request; see the package's table of verdicts.
 type Kind byte
 

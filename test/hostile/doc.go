@@ -12,7 +12,7 @@
 // bytes, replies are read by a small strict parser of this package.
 //
 //	go test ./test/hostile                       # in process, minutes of waiting scaled down
-//	go test ./test/hostile -run TestBinary -v -args -binary ./bin/awf-cred
+//	AWF_TEST_BINARY=bin/awf-cred AWF_HOSTILE=full go test -count=1 -v ./test/hostile
 //
 // The second form prints one line for each case and ends with the count of misses.
 package hostile

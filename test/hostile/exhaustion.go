@@ -182,7 +182,7 @@ func churn(s *Session) error {
 
 // stalled measures what n connections hold; f puts each into its state.
 func (s *Session) stalled(n int, f func(*client)) error {
-	before, err := s.target.Figures()
+	before, err := s.target.Figures(s.role)
 	if err != nil {
 		return err
 	}
@@ -201,11 +201,11 @@ func (s *Session) stalled(n int, f func(*client)) error {
 	if err != nil {
 		return err
 	}
-	now, err := s.target.Figures()
+	now, err := s.target.Figures(s.role)
 	if err != nil {
 		return err
 	}
-	if each := (now.Memory - before.Memory) / int64(n); each > s.target.Scale().Memory {
+	if each := (now.Resident - before.Resident) / int64(n); each > s.target.Scale().Memory {
 		return fmt.Errorf("each of %d connections holds %d bytes, more than %d", n, each, s.target.Scale().Memory)
 	}
 	return nil
@@ -312,7 +312,7 @@ func (s *Session) signed(n, want int) error {
 // back, and all together stay within the bound.
 func manySigned(s *Session) error {
 	scale := s.target.Scale()
-	before, err := s.target.Figures()
+	before, err := s.target.Figures(s.role)
 	if err != nil {
 		return err
 	}
@@ -346,8 +346,8 @@ func manySigned(s *Session) error {
 		case <-done:
 			running = false
 		case <-time.After(20 * time.Millisecond):
-			if f, err := s.target.Figures(); err == nil {
-				most = max(most, f.Memory-before.Memory)
+			if f, err := s.target.Figures(s.role); err == nil {
+				most = max(most, f.Resident-before.Resident)
 			}
 		}
 	}
@@ -376,7 +376,7 @@ func (s *Session) signBound() int64 {
 
 // distinct sends requests that differ and wants no metric series for it.
 func (s *Session) distinct(raw func(i int) string) error {
-	before, err := s.target.Series()
+	before, err := s.target.Series(s.role)
 	if err != nil {
 		return err
 	}
@@ -408,9 +408,11 @@ func (s *Session) distinct(raw func(i int) string) error {
 			}
 		}
 		c.got.b.Reset()
-		_ = s.target.Log()
+		if i%(50*batch) == 0 {
+			_ = s.target.Log()
+		}
 	}
-	after, err := s.target.Series()
+	after, err := s.target.Series(s.role)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func startInProcess(t testing.TB, u *Upstream) *inProcess {
 	}
 	dir := t.TempDir()
 	log := slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	for _, role := range []Role{Plain, Keyed, Tunnel, Signer, Narrow} {
+	for _, role := range Roles() {
 		p.listeners[role] = map[string]net.Listener{}
 		gate := relay.NewGate(1000)
 		if role == Narrow {
@@ -144,7 +144,7 @@ func (p *inProcess) Dial(role Role, network string) (net.Conn, error) {
 
 func (p *inProcess) Address(role Role) string { return p.listeners[role]["tcp"].Addr().String() }
 func (p *inProcess) Key() string              { return p.keyText }
-func (p *inProcess) Bearer() string           { return p.bearer }
+func (p *inProcess) Bearer(Role) string       { return p.bearer }
 func (p *inProcess) Scale() Scale             { return p.scale }
 
 func (p *inProcess) Rotate(key string) error {
@@ -160,7 +160,7 @@ func (p *inProcess) Log() string {
 	return p.log.take()
 }
 
-func (p *inProcess) Figures() (Figures, error) {
+func (p *inProcess) Figures(Role) (Figures, error) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil && runtime.GOOS == "linux" {
 		return Figures{}, err
@@ -171,7 +171,7 @@ func (p *inProcess) Figures() (Figures, error) {
 		held = memory()
 		p.quiet = held
 	}
-	return Figures{Goroutines: runtime.NumGoroutine(), Descriptors: len(entries), Memory: held}, nil
+	return Figures{Goroutines: runtime.NumGoroutine(), Descriptors: len(entries), Memory: held, Resident: held}, nil
 }
 
 func memory() int64 {
@@ -180,7 +180,7 @@ func memory() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-func (p *inProcess) Series() (int, error) {
+func (p *inProcess) Series(Role) (int, error) {
 	p.series.mu.Lock()
 	defer p.series.mu.Unlock()
 	return len(p.series.seen), nil

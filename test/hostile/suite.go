@@ -25,7 +25,7 @@ type Suite struct {
 	trapped      chan string
 	wrongKey     string
 	upstreamName string
-	base         Figures
+	base         map[Role]Figures
 	texts        map[string]string
 	differs      string
 }
@@ -37,9 +37,9 @@ func NewSuite(t Target, u *Upstream) (*Suite, error) {
 		return nil, err
 	}
 	s := &Suite{Target: t, Upstream: u, Patience: 15 * time.Second, Closing: time.Second, Silence: 40 * time.Millisecond, trap: trap, trapped: make(chan string, 16), wrongKey: newKey(),
-		upstreamName: "api.anthropic.com", texts: map[string]string{}}
+		upstreamName: "api.anthropic.com", texts: map[string]string{}, base: map[Role]Figures{}}
 	go s.watchTrap()
-	for _, role := range []Role{Plain, Keyed, Tunnel, Signer, Narrow} {
+	for _, role := range Roles() {
 		for _, network := range []string{"tcp", "unix"} {
 			for range 3 {
 				if err := s.probe(role, network); err != nil {
@@ -49,9 +49,14 @@ func NewSuite(t Target, u *Upstream) (*Suite, error) {
 		}
 	}
 	u.Forget()
+	_ = t.Log()
 	time.Sleep(50 * time.Millisecond)
-	s.base, err = t.Figures()
-	return s, err
+	for _, role := range Roles() {
+		if s.base[role], err = t.Figures(role); err != nil {
+			return nil, fmt.Errorf("%s: %w", role, err)
+		}
+	}
+	return s, nil
 }
 
 // Close ends the trap; target and upstream are the caller's.
@@ -177,7 +182,7 @@ func (s *Suite) oneCredential(role Role, r Request) error {
 		if len(value) == 1 && !strings.HasPrefix(value[0], "AWS4-HMAC-SHA256 Credential=") {
 			return fmt.Errorf("the request is not signed: %q", cut(value[0]))
 		}
-	} else if len(value) == 1 && value[0] != "Bearer "+s.Target.Bearer() {
+	} else if len(value) == 1 && value[0] != "Bearer "+s.Target.Bearer(role) {
 		return fmt.Errorf("another credential arrived: %q", cut(value[0]))
 	}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
@@ -251,15 +256,16 @@ func (s *Suite) alive(role Role, network string) error {
 	}
 	var now Figures
 	var err error
+	base := s.base[role]
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if now, err = s.Target.Figures(); err != nil {
+		if now, err = s.Target.Figures(role); err != nil {
 			return err
 		}
-		if now.Goroutines <= s.base.Goroutines+slack && now.Descriptors <= s.base.Descriptors+slack && now.Memory <= s.base.Memory+16<<20 {
+		if now.Goroutines <= base.Goroutines+slack && now.Descriptors <= base.Descriptors+slack && now.Memory <= base.Memory+16<<20 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the process holds %+v, before it %+v", now, s.base)
+			return fmt.Errorf("the process holds %+v, before it %+v", now, base)
 		}
 	}
 }

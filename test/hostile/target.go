@@ -19,14 +19,14 @@ type Target interface {
 	Rotate(key string) error
 	// Secrets must be in no byte that a client or a log gets.
 	Secrets() []string
-	// Bearer is the token that is injected.
-	Bearer() string
+	// Bearer is the token that is injected for a role; Signer has none.
+	Bearer(role Role) string
 	// Log returns what was logged since the last call, by every log there is.
 	Log() string
-	// Figures are the process's own.
-	Figures() (Figures, error)
-	// Series is the number of metric series.
-	Series() (int, error)
+	// Figures are those of the process that serves a role.
+	Figures(role Role) (Figures, error)
+	// Series is the number of metric series of the process that serves a role.
+	Series(role Role) (int, error)
 	// Scale says how much of everything this target gets.
 	Scale() Scale
 	Close() error
@@ -36,7 +36,8 @@ type Target interface {
 type Figures struct {
 	Goroutines  int
 	Descriptors int
-	Memory      int64 // bytes: resident or, in process, on heap and stacks
+	Memory      int64 // bytes that the runtime holds for objects
+	Resident    int64 // bytes of anonymous memory; in process the same as Memory
 }
 
 // Scale are counts and bounds of the cases of exhaustion.
