@@ -14,16 +14,17 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"runtime/pprof"
 	"syscall"
 
 	"github.com/awf-cred/awf-cred/internal/relay"
 )
 
-type bareFlags struct{ listen, upstream, ca *string }
+type bareFlags struct{ listen, upstream, ca, profile *string }
 
 func parseBare(name string, args []string) (bareFlags, *tls.Config, error) {
 	fs := flag.NewFlagSet(name, flag.ExitOnError)
-	f := bareFlags{fs.String("listen", "", ""), fs.String("upstream", "", ""), fs.String("ca", "", "")}
+	f := bareFlags{fs.String("listen", "", ""), fs.String("upstream", "", ""), fs.String("ca", "", ""), fs.String("profile", "", "")}
 	_ = fs.Parse(args)
 	pem, err := os.ReadFile(*f.ca)
 	if err != nil {
@@ -45,6 +46,17 @@ func engineMain(args []string) error {
 	ln, err := net.Listen("tcp", *f.listen)
 	if err != nil {
 		return err
+	}
+	if *f.profile != "" {
+		out, err := os.Create(*f.profile)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

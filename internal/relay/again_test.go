@@ -84,6 +84,9 @@ func TestABodyBeyondTheBoundsIsNotKept(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
 				t.Parallel()
 				o := c.o
+				if o.Budget != nil { // each its own
+					o.Budget = NewBudget(o.Budget.limit)
+				}
 				r := newRig(t, rigOptions{Options: o}, unauthorizedFirst)
 				r.policy.replay401()
 				conn := r.dial()

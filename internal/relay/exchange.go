@@ -57,6 +57,9 @@ func (c *clientConn) finish() {
 
 // releaseBody gives back what was kept for a second attempt.
 func (c *clientConn) releaseBody() {
+	if c.upload != nil && c.upload.busy.Load() {
+		return // it is being sent; the end of the request will do it
+	}
 	c.body.release(c.upload != nil)
 	if c.whole != nil {
 		c.srv.o.Budget.give(int64(cap(c.whole)))
@@ -144,6 +147,7 @@ func (c *clientConn) connect(u *Upstream, fresh bool) (*upConn, Fault) {
 	}
 	up, err := u.dial((*connContext)(c))
 	if err == nil {
+		c.srv.shrink.note()
 		return up, Fault{}
 	}
 	f := Fault{Status: 502, Reason: ReasonUpstreamDial, Err: err}
@@ -163,8 +167,8 @@ func (c *clientConn) sendContinue() {
 	}
 }
 
-// send writes the head with what is there of the body in one call, and starts the
-// upload of the rest. A write error says nothing yet: the upstream may have
+// send writes the head with what is there of a small body in one call, and starts
+// the upload of the rest. A write error says nothing yet: the upstream may have
 // answered early and closed, which reading will show.
 func (c *clientConn) send(up *upConn) {
 	b := c.srv.buffers.getHead()
@@ -182,15 +186,33 @@ func (c *clientConn) send(up *upConn) {
 		list[0] = append(head, list[1]...)
 		list = list[:1]
 	}
+	list, rest := splitParts(list)
 	err := up.writeAll(list...)
 	c.srv.buffers.putHead(b)
 	switch {
+	case err == nil && (len(rest) > 0 || !c.body.done.Load()):
+		c.startUpload(up, rest)
 	case c.body.done.Load():
 		up.await()
 		c.srv.watch.begin(c)
-	case err == nil:
-		c.startUpload(up)
 	}
+}
+
+// mostAtOnce is how much of a body is written before anybody listens for an answer:
+// what a socket takes without waiting.
+const mostAtOnce = 2 * largeSize
+
+// splitParts leaves what is beyond mostAtOnce to the upload. The head and what came
+// with it, in buffers that are given back early, stay.
+func splitParts(list [][]byte) (first, rest [][]byte) {
+	size := 0
+	for i, p := range list {
+		size += len(p)
+		if i > 0 && size > mostAtOnce+2*headSize {
+			return list[:i], append([][]byte(nil), list[i:]...)
+		}
+	}
+	return list, nil
 }
 
 // appendRequest writes a request's head. The length of a body that Head.Buffer read

@@ -28,7 +28,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // wait bounds everything that a test waits for.
-const wait = 10 * time.Second
+const wait = 30 * time.Second
 
 // testPolicy passes everything on, with one injected line.
 type testPolicy struct {

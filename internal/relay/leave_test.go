@@ -122,11 +122,11 @@ func TestAClientThatLeavesEndsADial(t *testing.T) {
 func TestASlowReaderGetsEverything(t *testing.T) {
 	t.Parallel()
 	eachShape(t, func(t *testing.T, o rigOptions) {
-		const size = 32 << 20
+		const size = 10 << 20
 		body := strings.Repeat("0123456789abcdef", size/16)
 		r := newRig(t, o, func(c *upstreamConn) {
 			for c.head() != "" {
-				c.send("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n")
+				c.send("HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\n")
 				c.send(body)
 			}
 		})

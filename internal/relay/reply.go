@@ -161,7 +161,7 @@ func (c *clientConn) deliver(up *upConn) (again, keep bool) {
 	err := c.deliverFirst(up, keep)
 	if err == nil && !m.done {
 		err = c.stream(up)
-		c.srv.shrink.streamEnded()
+		c.srv.shrink.note()
 	}
 	leftover := r.w > r.r
 	c.releaseReply()

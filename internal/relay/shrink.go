@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// A process that makes no garbage never collects: what a thousand streams have
-// left behind (grown stacks, TLS buffers of 20 KiB) would stay. After shrinkAfter
-// streams have ended the memory is collected once and returned to the system.
+// A process that makes no garbage never collects: what a thousand streams leave
+// behind when they end (grown stacks, TLS buffers of 20 KiB), and what their
+// handshakes did when they began, would stay. After shrinkAfter of either the
+// memory is collected once and returned to the system.
 const (
 	shrinkAfter = 256
-	shrinkDelay = 500 * time.Millisecond // more of the same burst may end
-	shrinkPause = 15 * time.Second
+	shrinkDelay = 500 * time.Millisecond // the burst is over when it brings nothing new
+	shrinkTries = 10                     // or has gone on for so many delays
+	shrinkPause = 10 * time.Second
 )
 
 // shrinker owns the goroutine that does it.
 type shrinker struct {
-	ended   atomic.Int64
+	litter  atomic.Int64
 	wake    chan struct{}
 	stop    chan struct{}
 	stopped chan struct{}
@@ -29,9 +31,9 @@ func newShrinker() *shrinker {
 	return s
 }
 
-// streamEnded counts; many callers.
-func (s *shrinker) streamEnded() {
-	if s.ended.Add(1) == shrinkAfter {
+// note counts an ended stream or a handshake.
+func (s *shrinker) note() {
+	if s.litter.Add(1) == shrinkAfter {
 		select {
 		case s.wake <- struct{}{}:
 		default:
@@ -47,15 +49,25 @@ func (s *shrinker) run() {
 			return
 		case <-s.wake:
 		}
-		if !s.wait(shrinkDelay) {
-			return
+		for range shrinkTries {
+			before := s.litter.Load()
+			if !s.wait(shrinkDelay) {
+				return
+			}
+			if s.litter.Load()-before < shrinkAfter/16 {
+				break
+			}
 		}
+		s.litter.Store(0)
 		debug.FreeOSMemory()
 		if !s.wait(shrinkPause) {
 			return
 		}
-		if s.ended.Swap(0) > 2*shrinkAfter {
-			debug.FreeOSMemory() // what ended during the pause
+		if s.litter.Load() >= shrinkAfter { // during the pause
+			select {
+			case s.wake <- struct{}{}:
+			default:
+			}
 		}
 	}
 }

@@ -36,6 +36,7 @@ func (c *clientConn) switchProtocols(up *upConn) (keep bool) {
 	ahead := append([]byte(nil), c.in.b[c.in.r:c.in.w]...)
 	c.in.r = c.in.w
 	c.lighten()
+	c.detach() // from here the client may close, with last bytes on their way
 	n, err := c.write(out, nil)
 	c.count(n - (len(out) - len(early)))
 	if err != nil {
@@ -50,7 +51,6 @@ func (c *clientConn) switchProtocols(up *upConn) (keep bool) {
 // tunnel moves bytes both ways until both sides have ended. It sees a client leave
 // by reading, so that the last bytes before the end still go upstream.
 func (c *clientConn) tunnel(up *upConn, ahead []byte) {
-	c.detach()
 	c.clearReadDeadline()
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -3,12 +3,15 @@ package relay
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
 // upload is the goroutine that sends the rest of a body beside the reply.
 type upload struct {
 	ended chan struct{}
+	rest  [][]byte    // of what is held, to be sent first
+	busy  atomic.Bool // sending it
 	// After ended: why the client's side failed, and why the upstream's did.
 	client, upstream error
 }
@@ -17,8 +20,9 @@ type upload struct {
 // once its reply is complete.
 const grace = 50 * time.Millisecond
 
-func (c *clientConn) startUpload(up *upConn) {
-	u := &upload{ended: make(chan struct{})}
+func (c *clientConn) startUpload(up *upConn, rest [][]byte) {
+	u := &upload{ended: make(chan struct{}), rest: rest}
+	u.busy.Store(len(rest) > 0)
 	c.upload = u
 	c.clearReadDeadline()
 	go func() {
@@ -34,6 +38,12 @@ func (c *clientConn) startUpload(up *upConn) {
 }
 
 func (c *clientConn) uploadRest(up *upConn, u *upload) {
+	for _, p := range u.rest {
+		if u.upstream = up.writeAll(p); u.upstream != nil {
+			return
+		}
+	}
+	u.busy.Store(false)
 	for !c.body.done.Load() {
 		out, tail, err := c.body.more(c.sock)
 		if err != nil {
