@@ -1,3 +1,5 @@
+//go:build linux
+
 package chaos
 
 import (
@@ -7,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
@@ -25,7 +29,8 @@ func (w *world) kernelLocks() []string {
 		if err != nil {
 			continue
 		}
-		inode := fmt.Sprintf(":%d ", info.Sys().(*syscall.Stat_t).Ino)
+		st := info.Sys().(*syscall.Stat_t)
+		inode := fmt.Sprintf("%02x:%02x:%d ", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
 		for line := range strings.Lines(string(data)) {
 			if strings.Contains(line, inode) {
 				lines = append(lines, line)

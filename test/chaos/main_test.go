@@ -1,7 +1,10 @@
+//go:build linux
+
 package chaos
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +40,12 @@ var (
 func TestMain(m *testing.M) {
 	if args := os.Args[1:]; os.Getenv(helperVariable) == "secretservice" {
 		err := secretservice.Run(context.Background(), args[0], secretservice.Behaviour(args[1]), func() { fmt.Println("ready") })
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	flag.Parse()
+	// Most of a check's time is waiting, so more than one for each core may run.
+	if err := flag.Set("test.parallel", "10"); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
