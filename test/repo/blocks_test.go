@@ -70,3 +70,19 @@ func blocks(t testing.TB, page string) []block {
 	require.Nil(t, open, "%s: a fence is not closed", page)
 	return found
 }
+
+// providerOf is the vendor whose sandbox the commands of a page run against: a page
+// below docs/providers is named like it, any other says so in a comment.
+func providerOf(t testing.TB, page string) string {
+	t.Helper()
+	if name, ok := strings.CutPrefix(page, "docs/providers/"); ok {
+		return strings.TrimSuffix(name, ".md")
+	}
+	text, err := os.ReadFile(filepath.Join(root(t), page))
+	require.NoError(t, err)
+	if _, rest, ok := strings.Cut(string(text), "<!-- provider: "); ok {
+		name, _, _ := strings.Cut(rest, " -->")
+		return name
+	}
+	return "anthropic"
+}
