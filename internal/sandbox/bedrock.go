@@ -216,10 +216,17 @@ func bedrockBody(body map[string]json.RawMessage, model string, converse bool) *
 			return bad("Malformed input request: #: extraneous key [" + name + "] is not permitted, please reformat your input and try again.")
 		}
 	}
-	if string(body["anthropic_version"]) != `"bedrock-2023-05-31"` {
+	if !cloudVersion(body["anthropic_version"], "bedrock-2023-05-31") {
 		return bad("Malformed input request: anthropic_version must be bedrock-2023-05-31")
 	}
 	return nil
+}
+
+// cloudVersion reports whether a body names the cloud's own version, or the date of
+// Anthropic's API that the vendor's SDKs copy from their header since 1.0 (their
+// clients for Bedrock and Vertex).
+func cloudVersion(said json.RawMessage, own string) bool {
+	return string(said) == `"`+own+`"` || string(said) == `"2026-10-21"`
 }
 
 // bedrockSequence is Converse's own order of events.

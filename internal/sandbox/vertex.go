@@ -92,7 +92,7 @@ func (s *Sandbox) vertexCall(r *request) *reply {
 		return s.chat(r, body, func(status int, text string) *reply { return googleError(status, text) })
 	}
 	if t.publisher == "anthropic" {
-		if string(body["anthropic_version"]) != `"vertex-2023-10-16"` {
+		if !cloudVersion(body["anthropic_version"], "vertex-2023-10-16") {
 			return nestedError(http.StatusBadRequest, "invalid_request_error", "anthropic_version: must be vertex-2023-10-16")
 		}
 		if body["model"] != nil && r.endpoint == VertexPredict {

@@ -28,8 +28,8 @@ exec "$@"`
 
 func TestAnAgentUnderExecFindsNoCredential(t *testing.T) {
 	t.Parallel()
-	eachAnthropicClient(t, func(t *testing.T, c anthropicClient) {
-		argv, path := c.argv(t)
+	each(t, anthropicClients, func(t *testing.T, c client) {
+		argv, path := c.command(t)
 		w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, betaRequired)
 		seen := filepath.Join(w.home, "seen")
 		require.NoError(t, os.Mkdir(seen, 0o700))

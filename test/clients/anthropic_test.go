@@ -5,7 +5,6 @@ package clients
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,25 +16,11 @@ import (
 
 const hello = "Hello, world"
 
-// anthropicClient is a client of the Messages API.
-type anthropicClient struct {
-	name, consumer string
-	talker
-	// argv is the command line; path is added to PATH.
-	argv func(t *testing.T) (argv []string, path string)
-	// beta says that the client adds the oauth beta by itself in the form that
-	// `env` gives it.
-	beta bool
-}
-
-var anthropicClients = []anthropicClient{
-	{name: "the TypeScript SDK", consumer: "sdk", talker: sdkTalk, argv: func(t *testing.T) ([]string, string) {
-		g := npm(t, "anthropic")
-		return []string{"node", g.script(t, "anthropic.mjs")}, g.bin()
-	}},
-	{name: "Claude Code", consumer: "claude-code", talker: claudeTalk, beta: true, argv: func(t *testing.T) ([]string, string) {
-		return claudeArgs, npm(t, "claude-code").bin()
-	}},
+// anthropicClients are the clients of the Messages API. Claude Code adds the oauth
+// beta by itself in the form that `env` gives it; the SDK does not.
+var anthropicClients = []client{
+	{name: "the TypeScript SDK", consumer: "sdk", talker: sdkTalk, command: script("anthropic", "anthropic.mjs")},
+	{name: "Claude Code", consumer: "claude-code", talker: claudeTalk, command: claudeCode},
 }
 
 func anthropicUpstream(w *world) string { return w.sb.URL(sandbox.HostAnthropic) }
@@ -44,26 +29,11 @@ func anthropicUpstream(w *world) string { return w.sb.URL(sandbox.HostAnthropic)
 // exec send has it whatever the client says.
 var betaRequired = sandbox.With(func(c *sandbox.Config) { c.RequireOAuthBeta = true })
 
-// eachAnthropicClient runs a test for both clients.
-func eachAnthropicClient(t *testing.T, test func(t *testing.T, c anthropicClient)) {
-	for _, c := range anthropicClients {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			test(t, c)
-		})
-	}
-}
-
-// prepend is e with a directory before its PATH.
-func (e environment) prepend(dir string) environment {
-	return e.with(environment{"PATH": dir + string(filepath.ListSeparator) + e["PATH"]})
-}
-
 func TestClientsUseTheVariablesOfEnv(t *testing.T) {
 	t.Parallel()
-	eachAnthropicClient(t, func(t *testing.T, c anthropicClient) {
-		argv, path := c.argv(t)
-		w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, sandbox.With(func(cfg *sandbox.Config) { cfg.RequireOAuthBeta = c.beta }))
+	each(t, anthropicClients, func(t *testing.T, c client) {
+		argv, path := c.command(t)
+		w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, sandbox.With(func(cfg *sandbox.Config) { cfg.RequireOAuthBeta = c.consumer == "claude-code" }))
 		// The documented form, in the shell of a step: a leftover key does not win.
 		line := `out=$("$0" env --for "$1") && eval "$out" && shift && exec "$@"`
 		step := w.step.prepend(path).with(environment{"ANTHROPIC_BASE_URL": anthropicUpstream(w), "ANTHROPIC_API_KEY": "left-over"})
@@ -82,8 +52,8 @@ func TestClientsUseTheVariablesOfEnv(t *testing.T) {
 
 func TestClientsTalkThroughServe(t *testing.T) {
 	t.Parallel()
-	eachAnthropicClient(t, func(t *testing.T, c anthropicClient) {
-		argv, path := c.argv(t)
+	each(t, anthropicClients, func(t *testing.T, c client) {
+		argv, path := c.command(t)
 		w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, betaRequired)
 		s := w.serve("--listen", "127.0.0.1:0", "--upstream", anthropicUpstream(w), "--allow", "inference")
 		env := s.env(w.plain.prepend(path).with(setTrap(t)), "--for", c.consumer)
@@ -106,14 +76,14 @@ const short = time.Minute
 
 func TestClientsNoticeNeitherRevocationNorRotation(t *testing.T) {
 	t.Parallel()
-	ways := map[string]func(t *testing.T, w *world, c anthropicClient) conversation{
-		"through serve": func(t *testing.T, w *world, c anthropicClient) conversation {
-			argv, path := c.argv(t)
+	ways := map[string]func(t *testing.T, w *world, c client) conversation{
+		"through serve": func(t *testing.T, w *world, c client) conversation {
+			argv, path := c.command(t)
 			s := w.serve("--listen", "127.0.0.1:0", "--upstream", anthropicUpstream(w))
 			return conversation{t, w.start(s.env(w.plain.prepend(path), "--for", c.consumer), argv...), c.talker}
 		},
-		"through exec": func(t *testing.T, w *world, c anthropicClient) conversation {
-			argv, path := c.argv(t)
+		"through exec": func(t *testing.T, w *world, c client) conversation {
+			argv, path := c.command(t)
 			argv = append([]string{binary, "exec", "--upstream", anthropicUpstream(w), "--"}, argv...)
 			return conversation{t, w.start(w.step.prepend(path).with(setTrap(t)), argv...), c.talker}
 		},
@@ -121,7 +91,7 @@ func TestClientsNoticeNeitherRevocationNorRotation(t *testing.T) {
 	for way, begin := range ways {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			eachAnthropicClient(t, func(t *testing.T, c anthropicClient) {
+			each(t, anthropicClients, func(t *testing.T, c client) {
 				want(t, "ci")
 				w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, betaRequired,
 					sandbox.With(func(c *sandbox.Config) { c.Rule.TokenLifetime = short }))

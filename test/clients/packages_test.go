@@ -65,18 +65,15 @@ func npm(t *testing.T, name string) group {
 // bin is the directory of the programs that a group brings.
 func (g group) bin() string { return filepath.Join(g.dir, "node_modules", ".bin") }
 
-// script puts a script of ours where its imports resolve to the group's packages,
-// and returns its path.
+// script puts our scripts where their imports resolve to the group's packages, and
+// returns the path of one.
 func (g group) script(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("js", name))
-	require.NoError(t, err)
 	dir, err := os.MkdirTemp(g.dir, "script-")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, name)
-	require.NoError(t, os.WriteFile(path, data, 0o600))
-	return path
+	require.NoError(t, os.CopyFS(dir, os.DirFS("js")))
+	return filepath.Join(dir, name)
 }
 
 // groups are those of this run.

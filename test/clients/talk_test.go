@@ -5,6 +5,7 @@ package clients
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,12 +29,13 @@ var sdkTalk = talker{
 		var said struct {
 			Text   string `json:"text"`
 			Pieces int    `json:"pieces"`
+			Whole  bool   `json:"whole"`
 			Error  string `json:"error"`
 		}
 		if err := json.Unmarshal(line, &said); err != nil {
 			return "", false, err
 		}
-		if said.Error != "" || said.Pieces < 2 {
+		if said.Error != "" || !said.Whole && said.Pieces < 2 {
 			return said.Text, true, fmt.Errorf("error %q, text %q in %d pieces", said.Error, said.Text, said.Pieces)
 		}
 		return said.Text, true, nil
@@ -63,8 +65,23 @@ var claudeTalk = talker{
 	},
 }
 
-// claudeArgs make Claude Code hold a conversation.
-var claudeArgs = []string{"claude", "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"}
+// shellTalk is a loop in a shell around a program that answers one prompt: see
+// loop. The answer is one line.
+var shellTalk = talker{
+	ask: func(prompt string) string { return prompt },
+	answer: func(line []byte) (string, bool, error) {
+		status, text, _ := strings.Cut(string(line), " ")
+		if status != "0" {
+			return "", true, fmt.Errorf("exit status %s: %s", status, text)
+		}
+		return text, true, nil
+	},
+}
+
+// loop runs a command for each line of standard input, which is in $prompt.
+func loop(command string) []string {
+	return []string{"sh", "-c", `while IFS= read -r prompt; do out=$(` + command + ` </dev/null); echo "$? $out"; done`}
+}
 
 // conversation is a talker at work.
 type conversation struct {

@@ -127,7 +127,11 @@ func (w *world) serve(flags ...string) *server {
 	args := append([]string{binary, "serve", "--client-key", "generate", "--ready-file", s.ready}, flags...)
 	s.p = w.start(w.step, args...)
 	w.t.Cleanup(s.stop)
-	out := w.run(w.step, binary, "env", "--ready-file", s.ready, "--wait", "30s", "--for", "sdk", "--shell", "json")
+	wait := []string{binary, "env", "--ready-file", s.ready, "--wait", "30s", "--shell", "json"}
+	if !slices.Contains(flags, "--listen") {
+		wait = append(wait, "--for", "aws-sdk")
+	}
+	out := w.run(w.step, wait...)
 	require.Zero(w.t, out.status, "serve is not ready: %s\n%s", out.err, s.p.err.String())
 	data, err := os.ReadFile(s.ready)
 	require.NoError(w.t, err)
@@ -156,11 +160,12 @@ func (s *server) stop() {
 	}
 }
 
-// env is what `env --ready-file` tells a client, on top of its own environment.
+// env is the environment of a client with what `env --ready-file` says, run in a
+// step of the same job.
 func (s *server) env(client environment, flags ...string) environment {
 	s.w.t.Helper()
 	args := append([]string{binary, "env", "--ready-file", s.ready, "--shell", "json"}, flags...)
-	return told(s.w.t, client, s.w.run(client, args...).ok(s.w.t))
+	return told(s.w.t, client, s.w.run(s.w.step.with(client), args...).ok(s.w.t))
 }
 
 // told applies what env printed.
