@@ -3,6 +3,7 @@
 package child
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,10 +42,7 @@ func Look(name, path string) (string, error) {
 	return "", &StartError{Name: name, Status: NotFound, Err: errNotFound}
 }
 
-func isNotDir(err error) bool {
-	e, ok := err.(*os.PathError)
-	return ok && e.Err == unix.ENOTDIR
-}
+func isNotDir(err error) bool { return errors.Is(err, unix.ENOTDIR) }
 
 func runnable(file string) error {
 	info, err := os.Stat(file)

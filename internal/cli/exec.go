@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"os/signal"
@@ -20,9 +21,6 @@ import (
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/secret"
 )
-
-// failedBefore is the exit status when the program was not started.
-const failedBefore = 125
 
 type execOptions struct {
 	proxyFlags
@@ -130,6 +128,7 @@ type execRun struct {
 	stop  context.CancelFunc
 	done  chan error
 	hub   *serve.Hub
+	log   *slog.Logger
 }
 
 // start obtains the first credential, with all attempts, and binds the proxy.
@@ -142,7 +141,7 @@ func (o *execOptions) start(ctx context.Context, a *app) (*execRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.wired = plan.profiles[0]
+	r.wired, r.log = plan.profiles[0], a.log
 	if err := o.openLogs(a, r.hub); err != nil {
 		return nil, err
 	}
@@ -218,7 +217,9 @@ func (r *execRun) serve(ctx context.Context, a *app, o *execOptions, plan *plann
 // end stops the proxy.
 func (r *execRun) end() {
 	r.stop()
-	<-r.done
+	if err := <-r.done; err != nil { // the program's end is what counts
+		r.log.Debug("proxy of the program ended", "reason", err)
+	}
 	r.hub.Close()
 }
 

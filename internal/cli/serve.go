@@ -117,7 +117,7 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 			return err
 		case <-parentGone:
 			drain()
-			return lingering(done)
+			return a.lingering(done)
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGHUP:
@@ -139,11 +139,14 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 }
 
 // lingering gives the server a moment to remove its files, then ends it.
-func lingering(done <-chan error) error {
+func (a *app) lingering(done <-chan error) error {
 	t := time.NewTimer(500 * time.Millisecond)
 	defer t.Stop()
 	select {
-	case <-done:
+	case err := <-done:
+		if err != nil {
+			a.log.Debug("ended with the parent", "reason", err)
+		}
 	case <-t.C:
 	}
 	return exitStatus(statusTERM)

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
@@ -21,7 +22,7 @@ func bind(address string, allowRemote, hasKey bool) (net.Listener, error) {
 	if err := checkRemote(host, address, allowRemote, hasKey); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", address)
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, cannot("listen on "+address, plainError(err))
 	}
