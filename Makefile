@@ -65,6 +65,18 @@ hostile: build ## Send the 512 hostile requests to serve, over TCP and a unix so
 chaos: build ## Run the fault matrix on the built binary, a line for each row
 	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_CHAOS=full $(GO) test -count=1 -timeout 60m -v ./test/chaos/...
 
+.PHONY: load
+load: build ## Streams across rotations, and a conversation replayed by 64 clients
+	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_LOAD=full $(GO) test -count=1 -timeout 60m -v ./test/load/...
+
+.PHONY: soak
+soak: build ## Ten minutes of serve under load with 60 s tokens
+	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_SOAK=10m $(GO) test -count=1 -timeout 30m -v -run Soak ./test/load/...
+
+.PHONY: clients
+clients: build ## Unmodified SDKs and agent CLIs against the sandbox (installs them by npm)
+	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_CLIENTS=all $(GO) test -count=1 -timeout 60m -v ./test/clients/...
+
 ##@ Quality
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## gofmt and the linters of .golangci.yml

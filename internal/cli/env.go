@@ -79,8 +79,6 @@ func runEnv(ctx context.Context, a *app, o envOptions) error {
 	if err := a.checkEnv(dialect, p, o.consumer); err != nil {
 		return err
 	}
-	ctx, cancel := a.within(ctx)
-	defer cancel()
 	w, err := a.source(ctx, p, wiring{})
 	if err != nil {
 		return err

@@ -94,8 +94,6 @@ func runToken(ctx context.Context, a *app, o tokenOptions) error {
 	if err := format.Check(p.Provider, kindOf(p)); err != nil {
 		return err
 	}
-	ctx, cancel := a.within(ctx)
-	defer cancel()
 	w, err := a.source(ctx, p, wiring{Margin: marginOf(o.format, p)})
 	if err != nil {
 		return err
@@ -139,6 +137,8 @@ func (a *app) obtain(ctx context.Context, w *wired, force bool, deliver func(exc
 		return deliver(c)
 	}
 	return a.patiently(ctx, func(ctx context.Context) error {
+		ctx, cancel := a.within(ctx)
+		defer cancel()
 		get := w.Tokens.Credential
 		if force {
 			get = w.Tokens.Refresh
