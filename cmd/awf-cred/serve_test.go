@@ -484,6 +484,27 @@ func TestHangup(t *testing.T) {
 	assert.Equal(t, 1, sb.Counts().Exchanges)
 }
 
+// F140: certificates are read anew; what is trusted then is used.
+func TestHangupReadsCertificates(t *testing.T) {
+	t.Parallel()
+	sb, other := sandbox.Start(t), sandbox.Start(t, sandbox.WithTLS())
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	use := func(from *sandbox.Sandbox) {
+		data, err := os.ReadFile(from.CAFile())
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(ca, data, 0o600))
+	}
+	use(other)
+	s := serveProgram(t, sb, "--ca-file", ca, "--upstream", sb.TLSURL(sandbox.HostAnthropic)).start().awaitReady()
+	status, body := s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 502, status, body)
+	use(sb)
+	s.signal(syscall.SIGHUP)
+	require.Eventually(t, func() bool { return strings.Contains(s.stderr.String(), "reloaded") }, 20*time.Second, 5*time.Millisecond)
+	status, body = s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 200, status, body)
+}
+
 // config is a file with one profile and one listener.
 func config(sb *sandbox.Sandbox, listen, allow string) string {
 	r := sb.Rule()

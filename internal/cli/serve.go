@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ type serveOptions struct {
 	credentials   string
 	inherited     []net.Listener // from systemd
 	readyFDChosen bool
+	hub           atomic.Pointer[serve.Hub] // once its logs are open
 }
 
 func newServeCmd(a *app) *cobra.Command {
@@ -127,14 +129,23 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 				}
 			case s == syscall.SIGQUIT:
 				_, _ = a.err.Write([]byte("awf-cred: ended by SIGQUIT\n"))
+				o.flush()
 				return exitStatus(statusQUIT)
 			case draining:
+				o.flush()
 				return exitStatus(statusOf(s))
 			default:
 				draining = true
 				drain()
 			}
 		}
+	}
+}
+
+// flush writes what the logs hold when there is no time for anything else.
+func (o *serveOptions) flush() {
+	if hub := o.hub.Load(); hub != nil {
+		hub.Flush()
 	}
 }
 
@@ -157,7 +168,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 	if err := o.prepare(a); err != nil {
 		return err
 	}
-	key, generated, err := o.clientKey(a)
+	key, containerKey, generated, err := o.clientKey(a)
 	if err != nil {
 		return err
 	}
@@ -174,6 +185,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 	if err := o.openLogs(a, hub); err != nil {
 		return err
 	}
+	o.hub.Store(hub)
 	defer hub.Close()
 	sinks, err := o.makeSinks(a, plan)
 	if err != nil {
@@ -189,7 +201,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 	}
 	options := serve.Options{
 		Plan: plan.Plan, Sinks: sinks, Hub: hub, Clock: a.sys.Clock, Key: key, Relay: o.relay(), AllowRemote: o.allowRemote, Admin: admin,
-		Credentials: o.credentials, CredentialsProfile: container, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
+		Credentials: o.credentials, CredentialsProfile: container, CredentialsKey: containerKey, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
 		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(),
 		Reload: func(ctx context.Context) (serve.Plan, error) {
 			anew := *p
@@ -298,9 +310,9 @@ func (o *serveOptions) withoutProxy(cfg *config.Config) bool {
 	return len(o.sinks) > 0 || o.credentials != "" || len(cfg.Serve().Sinks) > 0
 }
 
-// clientKey is the key that clients must show, nil for none, and the one that was
-// made here.
-func (o *serveOptions) clientKey(a *app) (key *proxy.Key, generated secret.Value, err error) {
+// clientKey is the key that clients must show, nil for none, that of the
+// credentials endpoint, which always has one, and the one that was made here.
+func (o *serveOptions) clientKey(a *app) (key, container *proxy.Key, generated secret.Value, err error) {
 	var value secret.Value
 	switch {
 	case o.keyFile != "":
@@ -309,16 +321,20 @@ func (o *serveOptions) clientKey(a *app) (key *proxy.Key, generated secret.Value
 		value, err = newKey(a)
 		generated = value
 	default:
-		return nil, generated, nil
+		return nil, nil, generated, nil
 	}
 	if err != nil {
-		return nil, generated, err
+		return nil, nil, generated, err
 	}
 	a.masks.hide(value)
-	if key, err = proxy.NewKey(value); err != nil {
-		return nil, generated, usage("client key", err.Error())
+	made, err := proxy.NewKey(value)
+	switch {
+	case err != nil:
+		return nil, nil, generated, usage("client key", err.Error())
+	case o.keyFile == "" && o.key == "":
+		return nil, made, generated, nil
 	}
-	return key, generated, nil
+	return made, made, generated, nil
 }
 
 // keyBytes is the length of a key that we make: 256 bits.

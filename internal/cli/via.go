@@ -297,6 +297,9 @@ func (s *server) variables(p *config.Profile, consumer string) ([]output.Var, er
 	if consumer == awsSDK {
 		return s.container(key, open)
 	}
+	if consumer == provider.SDKProfile {
+		return nil, usage("flag --for", "sdk-profile is a file with a credential in it, and a serve gives none", "leave --for out")
+	}
 	v, ok := provider.Lookup(s.provider)
 	if !ok {
 		return nil, usage("provider", printable(s.provider)+" is not known", "choose one of: "+strings.Join(provider.Names(), ", "))

@@ -67,7 +67,11 @@ func forwarded(h http.Header) bool {
 // without a scheme.
 func (s *server) authorized(r *http.Request) bool {
 	shown := r.Header.Values("Authorization")
-	return len(shown) == 1 && s.o.Key.Matches(strings.TrimPrefix(shown[0], "Bearer "))
+	key := s.o.CredentialsKey
+	if key == nil {
+		key = s.o.Key
+	}
+	return len(shown) == 1 && key.Matches(strings.TrimPrefix(shown[0], "Bearer "))
 }
 
 // containerWait bounds the wait for a credential: SDKs give up after a few seconds.

@@ -23,9 +23,11 @@ func TestCredentialsEndpoint(t *testing.T) {
 	key, err := proxy.NewKey(secret.New(word))
 	require.NoError(t, err)
 	w := newWorld(t).start(func(o *serve.Options) {
-		o.Key, o.Credentials, o.CredentialsProfile = key, "127.0.0.1:0", "aws"
+		o.CredentialsKey, o.Credentials, o.CredentialsProfile = key, "127.0.0.1:0", "aws"
 		o.Plan.Profiles = append(o.Plan.Profiles, serve.Profile{Name: "aws", Provider: "aws", Source: tokensource.NewStatic(awsCredential())})
 	})
+	status, body := w.message(w.url())
+	require.Equal(t, 200, status, "its key is not that of the proxy: "+body)
 	endpoint := *w.ready.CredentialsEndpoint
 	assert.True(t, strings.HasPrefix(endpoint, "http://127.0.0.1:"))
 	for _, row := range []struct { // T48

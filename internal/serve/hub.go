@@ -38,6 +38,15 @@ func (h *Hub) Audit(l *LogFile) { h.audit = l }
 // Access makes l the access log. It is called before Run.
 func (h *Hub) Access(l *LogFile) { h.access = l }
 
+// Flush writes what the logs hold.
+func (h *Hub) Flush() {
+	for _, l := range []*LogFile{h.audit, h.access} {
+		if l != nil {
+			l.Flush()
+		}
+	}
+}
+
 // Close writes what the logs hold and closes them.
 func (h *Hub) Close() {
 	for _, l := range []*LogFile{h.audit, h.access} {

@@ -72,9 +72,11 @@ type Options struct {
 	AllowRemote bool
 	Admin       string // HOST:PORT of the admin listener, empty for none
 	// Credentials is HOST:PORT of the container-credentials endpoint, empty for
-	// none; it gives the credential of CredentialsProfile to who shows Key.
+	// none; it gives the credential of CredentialsProfile to who shows
+	// CredentialsKey, or Key where that is nil.
 	Credentials        string
 	CredentialsProfile string
+	CredentialsKey     *proxy.Key
 
 	ReadyFile string // published as soon as every listener is bound; empty for none
 	ReadyFD   int    // the same; 0 for none
@@ -105,7 +107,7 @@ func (o *Options) check() error {
 	if len(o.Plan.Listeners) == 0 && len(o.Sinks) == 0 && o.Credentials == "" {
 		add("there is nothing to serve")
 	}
-	if o.Credentials != "" && o.Key == nil {
+	if o.Credentials != "" && o.Key == nil && o.CredentialsKey == nil {
 		add("the credentials endpoint needs a key")
 	}
 	for _, address := range []string{o.Admin, o.Credentials} {

@@ -112,7 +112,7 @@ func (s *server) bindAll() (err error) {
 		}
 	}
 	if s.o.Credentials != "" {
-		s.credentials, err = bind(s.o.Credentials, s.o.AllowRemote, s.o.Key != nil)
+		s.credentials, err = bind(s.o.Credentials, s.o.AllowRemote, true)
 	}
 	return err
 }

@@ -163,7 +163,7 @@ func (s *Source) storeTrouble(ctx context.Context, what string, err error) error
 		}
 		return &exchange.Error{Provider: s.o.Provider, Step: "cache", Cause: exchange.Storage, Err: err}
 	}
-	if what == "cache cannot be used" {
+	if what == "cache cannot be used" && !s.running() { // a server asks again each time: it may have been a moment's trouble
 		s.mu.Lock()
 		s.noStore = true
 		s.mu.Unlock()
@@ -198,9 +198,11 @@ func (s *Source) lock(ctx context.Context, key string) (unlock func(), err error
 		return nil, &exchange.Error{Provider: s.o.Provider, Step: "lock", Cause: exchange.Unavailable,
 			Description: "another process holds it", Err: err}
 	}
-	s.mu.Lock()
-	s.noLocks = true
-	s.mu.Unlock()
+	if !s.running() {
+		s.mu.Lock()
+		s.noLocks = true
+		s.mu.Unlock()
+	}
 	s.warnOnce("locks do not work here, processes do not share this exchange", "reason", err)
 	return none, nil
 }
