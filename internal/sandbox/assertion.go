@@ -113,7 +113,7 @@ func (s *Sandbox) verifySignature(token string, a *assertion, d demand) *refusal
 	if !ok {
 		return refuse("kid_unknown", kid)
 	}
-	parsed, err := jose.ParseSigned(token, d.algs)
+	parsed, err := jose.ParseSignedCompact(token, d.algs)
 	if err != nil {
 		return refuse("malformed_jwt", err.Error())
 	}

@@ -33,7 +33,7 @@ func TestAMintedTokenVerifiesAgainstThePublishedKeys(t *testing.T) {
 	var set jose.JSONWebKeySet
 	require.NoError(t, json.Unmarshal(keys.body, &set))
 
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	require.NoError(t, err)
 	head := parsed.Signatures[0].Protected
 	assert.Equal(t, "JWT", head.ExtraHeaders["typ"])

@@ -6,7 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // x5t is defined over SHA-1 (RFC 7515 section 4.1.7)
+	"crypto/sha1" // x5t is defined over SHA-1 (RFC 7515 section 4.1.7)
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"

@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"crypto/sha1" //nolint:gosec // RFC 6455 section 4.2.2 is defined over SHA-1
+	"crypto/sha1" // RFC 6455 section 4.2.2 is defined over SHA-1
 	"encoding/base64"
 	"net/http"
 	"strings"
