@@ -133,12 +133,15 @@ func TestU02HostileTextIsQuoted(t *testing.T) {
 				fmt.Sprintf(`{"type":"error","error":{"type":%s,"message":%s},"request_id":%s}`, jsonString(text), jsonString(text), jsonString(text)),
 			} {
 				header := http.Header{}
-				if !strings.ContainsAny(text, "\r\n\x00") && len(text) < 4096 {
-					header = http.Header{"Request-Id": {text}, "Retry-After": {text}, "Server": {text}, "Www-Authenticate": {text}}
-				}
 				code := 4
 				if status == 500 {
 					code = 5
+				}
+				if !strings.ContainsAny(text, "\r\n\x00") && len(text) < 4096 {
+					header = http.Header{"Request-Id": {text}, "Retry-After": {text}, "Server": {text}, "Www-Authenticate": {text}}
+					if strings.ContainsAny(text, "\x1b") { // RFC 9110 section 5.5: no field value, so no answer in HTTP
+						code = 5
+					}
 				}
 				cases = append(cases, remote{name: fmt.Sprintf("%s in %d", name, status), at: sandbox.AnthropicToken, args: []string{"--timeout", "3s"},
 					faults: always(sandbox.Fault{Status: status, Body: edition, Header: header}), code: code, never: []string{"sk-ant-", "c2lnbmF0dXJl", "Bearer abcdef", strings.Repeat("x", 600)}})
