@@ -62,10 +62,12 @@ func TargetHost(value string) (string, error) {
 	return host, nil
 }
 
-// TargetWarning says what of a *_API_TARGET variable is dropped, empty for nothing.
+// TargetWarning says what of a *_API_TARGET variable is dropped, empty for nothing:
+// https:// alone is what is used anyway, and what vendors write in front of theirs.
 func TargetWarning(name, value string) string {
 	host, err := TargetHost(value)
-	if err != nil || host == strings.TrimSpace(value) {
+	plain := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(value), "https://"), "/")
+	if err != nil || host == plain {
 		return ""
 	}
 	return "scheme and path of " + name + " are not used: the upstream is https://" + host
