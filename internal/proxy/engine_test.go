@@ -256,6 +256,7 @@ func TestASignedRequestArrivesAsItWasSigned(t *testing.T) {
 	})
 	r, err := http.NewRequestWithContext(t.Context(), "POST", base+"/model/a%3Ab/invoke?x=1+2&key=client", io.MultiReader(bytes.NewReader([]byte("one")), strings.NewReader("two")))
 	require.NoError(t, err)
+	r.Close = true
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=client")
 	r.Header.Set("X-Amz-Date", "20200101T000000Z")
 	response, err := http.DefaultClient.Do(r)
@@ -316,6 +317,40 @@ func TestAnUpstreamThatIsNotThereIsA502(t *testing.T) {
 	assert.Equal(t, 502, response.StatusCode)
 	assert.NotContains(t, body, address)
 	assert.Contains(t, body, `"retryable":true`)
+}
+
+// T49: the listener decides, nothing that a client says.
+func TestAClientCannotReachAnotherListenersCredential(t *testing.T) {
+	t.Parallel()
+	named := func(name string) func(*proxy.Options) {
+		return func(o *proxy.Options) {
+			o.Profile = name
+			o.Credentials = &source{c: exchange.Credential{Kind: exchange.Bearer, Token: secret.New("token-of-" + name)}}
+		}
+	}
+	upstream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Header.Get("Authorization")) })
+	first, second := serving(t, upstream, relay.Options{}, named("first")), serving(t, upstream, relay.Options{}, named("second"))
+	other, err := url.Parse(second)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*http.Request){
+		"path":    func(r *http.Request) { r.URL.Path = "/second/v1/messages" },
+		"query":   func(r *http.Request) { r.URL.RawQuery = "profile=second" },
+		"Host":    func(r *http.Request) { r.Host = other.Host },
+		"header":  func(r *http.Request) { r.Header.Set("X-Awf-Profile", "second") },
+		"bearer":  func(r *http.Request) { r.Header.Set("Authorization", "Bearer token-of-second") },
+		"forward": func(r *http.Request) { r.Header.Set("X-Forwarded-Host", other.Host) },
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", first+"/v1/messages", strings.NewReader("{}"))
+		require.NoError(t, err)
+		r.Close = true
+		change(r)
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err, name)
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		require.NoError(t, err)
+		assert.Equal(t, "Bearer token-of-first", string(body), name)
+	}
 }
 
 // minting is an identity and an exchanger that number their tokens.

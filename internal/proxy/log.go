@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/awf-cred/awf-cred/internal/relay"
+	"github.com/awf-cred/awf-cred/internal/scrub"
 )
 
 // logDone writes a line for each request, at debug.
@@ -27,10 +28,11 @@ func (p *Policy) logFault(r *record, f relay.Fault) {
 	if !p.o.Log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	id := ""
+	// The text may quote what a server said.
+	id, said := "", scrub.Text(f.Err.Error())
 	if r != nil {
-		id = string(appendID(nil, r.id))
+		id, said = string(appendID(nil, r.id)), scrub.Text(f.Err.Error(), r.credential.Token)
 	}
 	p.o.Log.LogAttrs(ctx, slog.LevelDebug, "request failed",
-		slog.String("profile", p.o.Profile), slog.String("reason", f.Reason), slog.Any("error", f.Err), slog.String("request_id", id))
+		slog.String("profile", p.o.Profile), slog.String("reason", f.Reason), slog.String("error", said), slog.String("request_id", id))
 }

@@ -91,8 +91,12 @@ func TestAKeyThatIsNearlyRightIsNotShown(t *testing.T) {
 		assert.Equal(t, 401, reply.Status)
 		assert.Equal(t, "/(hidden)/v1/messages", n.last().Path)
 	}
+	decided(t, p, head("POST", "/"+clientKey+"x/v1", "Host: evil.test"), nil, relay.Summary{})
+	assert.Equal(t, "/(hidden)/v1", n.last().Path, "whatever the reason")
 	decided(t, p, head("POST", "/v1/messages"), nil, relay.Summary{})
 	assert.Equal(t, "/v1/messages", n.last().Path, "an ordinary path is shown")
+	decided(t, p, head("POST", "/"+clientKey+"/a-long-first-segment/x"), nil, relay.Summary{})
+	assert.Equal(t, "/a-long-first-segment/x", n.last().Path, "a client with the key may name what it wants")
 }
 
 func TestTheVendorsRequestIDIsPreferred(t *testing.T) {

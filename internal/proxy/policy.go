@@ -64,6 +64,7 @@ func (p *Policy) Request(ctx context.Context, h *relay.Head) (*relay.Upstream, *
 	if refusal := p.permit(h, &f, shown); refusal != nil {
 		return nil, p.refuse(h, r, refusal)
 	}
+	r.permitted = true
 	p.retarget(r, h)
 
 	c, err := p.credential(ctx)

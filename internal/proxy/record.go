@@ -57,6 +57,7 @@ type record struct {
 	policy     *Policy
 	credential exchange.Credential
 	target     []byte // memory of a rewritten target
+	permitted  bool   // the client has shown the key where one is demanded
 }
 
 // keep copies method and path: a head's memory is gone when the request is done.
@@ -70,7 +71,8 @@ func (r *record) keep(h *relay.Head) {
 const hidden = "(hidden)"
 
 // hideKey replaces the first segment of the path where it is as long as a key: a
-// client without the right key may have shown one that is nearly right.
+// client that was refused without the right key may have shown one that is nearly
+// right.
 func (r *record) hideKey() {
 	if len(r.Path) == 0 {
 		return

@@ -72,7 +72,7 @@ func (p *Policy) refuse(h *relay.Head, r *record, why *Refusal) *relay.Reply {
 	var id uint64
 	if r != nil {
 		id = r.id
-		if why.Reason == ReasonClientKey {
+		if p.o.Key != nil && !r.permitted {
 			r.hideKey()
 		}
 	} else {

@@ -1,11 +1,10 @@
 package proxy
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/awf-cred/awf-cred/internal/relay"
+	"github.com/awf-cred/awf-cred/internal/sandbox"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/secret"
 )
@@ -26,20 +26,27 @@ var (
 
 const bedrockHost = "bedrock-runtime.us-east-1.amazonaws.com"
 
-// signed returns the signature that the injector's signer makes for a target.
-func signed(t testing.TB, method, target, body string) string {
+// headersOf are the headers that the injector's signer makes for a target.
+func headersOf(t testing.TB, method, target, body string) http.Header {
 	sum := sha256.Sum256([]byte(body))
 	h := &relay.Head{Method: []byte(method), Target: []byte(target), Host: []byte(bedrockHost)}
 	headers, err := sign(v4.NewSigner(), SigV4Options{Region: "us-east-1", Service: "bedrock"}, h, hex.EncodeToString(sum[:]), signingKeys, signingTime)
 	require.NoError(t, err)
+	return headers
+}
+
+// signature is what stands in Authorization.
+func signature(t testing.TB, method, target, body string) string {
+	headers := headersOf(t, method, target, body)
+	sum := sha256.Sum256([]byte(body))
 	assert.Equal(t, []string{"20260102T030405Z"}, headers["X-Amz-Date"])
 	assert.Equal(t, []string{"TOK"}, headers["X-Amz-Security-Token"])
 	assert.Equal(t, []string{hex.EncodeToString(sum[:])}, headers["X-Amz-Content-Sha256"])
-	rest, signature, ok := strings.Cut(headers.Get("Authorization"), "Signature=")
+	rest, value, ok := strings.Cut(headers.Get("Authorization"), "Signature=")
 	require.True(t, ok)
 	assert.Equal(t, "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/bedrock/aws4_request, "+
 		"SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token, ", rest)
-	return signature
+	return value
 }
 
 // The vectors were computed with the SDK's signer on URLs that encode to these
@@ -51,46 +58,17 @@ func TestSignaturesOfKnownPaths(t *testing.T) {
 		"/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke":                                    "0e1ab3181f0c103084777b6c068528b6d4ed6043ab93d644b992574a5d52f118",
 		"/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.x/converse": "ac22457831ac9ac227f1653d9d57e13471cf4a8ef878b16b3acbb9f89fbb4feb",
 	} {
-		assert.Equal(t, want, signed(t, "POST", target, "{}"), target)
+		assert.Equal(t, want, signature(t, "POST", target, "{}"), target)
 	}
 }
 
-// expected computes a signature from the wire bytes alone, after AWS's
-// description ("Create a signed AWS API request").
-func expected(method, target, body string) string {
-	path, query, _ := strings.Cut(target, "?")
-	sum := func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }
-	mac := func(key []byte, s string) []byte {
-		m := hmac.New(sha256.New, key)
-		m.Write([]byte(s))
-		return m.Sum(nil)
-	}
-	canonical := strings.Join([]string{method, encode(path, true), canonicalQuery(query),
-		"host:" + bedrockHost, "x-amz-content-sha256:" + sum(body), "x-amz-date:20260102T030405Z", "x-amz-security-token:TOK", "",
-		"host;x-amz-content-sha256;x-amz-date;x-amz-security-token", sum(body)}, "\n")
-	toSign := "AWS4-HMAC-SHA256\n20260102T030405Z\n20260102/us-east-1/bedrock/aws4_request\n" + sum(canonical)
-	key := mac(mac(mac(mac([]byte("AWS4SECRET"), "20260102"), "us-east-1"), "bedrock"), "aws4_request")
-	return hex.EncodeToString(mac(key, toSign))
-}
-
-func canonicalQuery(query string) string {
-	if query == "" {
-		return ""
-	}
-	var pairs [][2]string
-	for _, p := range strings.Split(query, "&") {
-		if p == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(p, "=")
-		pairs = append(pairs, [2]string{encode(decode(name), false), encode(decode(value), false)})
-	}
-	slices.SortFunc(pairs, func(a, b [2]string) int { return strings.Compare(a[0]+"\x00"+a[1], b[0]+"\x00"+b[1]) })
-	var out []string
-	for _, p := range pairs {
-		out = append(out, p[0]+"="+p[1])
-	}
-	return strings.Join(out, "&")
+// verified asks the sandbox's verifier, which shares no code with the signer, what
+// AWS would say of the request as it is on the wire.
+func verified(t testing.TB, method, target, body string) error {
+	headers := headersOf(t, method, target, body)
+	v := sandbox.SigV4{Region: "us-east-1", Service: "bedrock", Now: signingTime, Normalize: true,
+		Secret: func(key string) (string, string, bool) { return "SECRET", "TOK", key == "AKIDEXAMPLE" }}
+	return v.Verify(sandbox.SignedRequest{Method: method, Target: target, Host: bedrockHost, Header: headers, Body: []byte(body)})
 }
 
 func decode(s string) string {
@@ -106,26 +84,13 @@ func decode(s string) string {
 	return b.String()
 }
 
-func encode(s string, slash bool) string {
-	const digits = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; isKeyByte(c) || slash && c == '/' {
-			b.WriteByte(c)
-		} else {
-			b.WriteString("%" + string(digits[c>>4]) + string(digits[c&15]))
-		}
-	}
-	return b.String()
-}
-
 func TestAQueryIsSignedAsItIsOnTheWire(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{
 		"/a?b=2&a=1", "/a?a=1+2", "/a?a=1%2B2", "/a?a=1%202", "/a?a=b;c=d", "/a?a", "/a?a=", "/a?", "/a?&&a=1&", "/a?a=%zz", "/a?a=%", "/a?%41=1&A=2",
-		"/a?a=2&a=1", "/a?a=%2f", "/a?q=arn:aws:x", "/a?x=~._-'()*!", "/a?a-b=1&a=2", "/model/x:y/a b", "/a//b", "/a%2Fb;p=1",
+		"/a?a=2&a=1", "/a?a=%2f", "/a?q=arn:aws:x", "/a?x=~._-'()*!", "/a?a-b=1&a=2", "/a//b", "/a///b//?x=1", "/a/", "/", "/a%2Fb;p=1", "/a%2f%2Fb",
 	} {
-		assert.Equal(t, expected("POST", target, "{}"), signed(t, "POST", target, "{}"), target)
+		assert.NoError(t, verified(t, "POST", target, "{}"), target)
 	}
 }
 
@@ -147,6 +112,14 @@ func FuzzSigV4(f *testing.F) {
 		if _, err := url.PathUnescape(path); err != nil {
 			t.Skip("relay refuses it")
 		}
-		assert.Equal(t, expected("POST", target, body), signed(t, "POST", target, body))
+		for segment := range strings.SplitSeq(path, "/") {
+			if segment == "." || segment == ".." {
+				t.Skip("relay refuses it")
+			}
+		}
+		if strings.Contains(target, "X-Amz-") {
+			t.Skip("the policy strips it")
+		}
+		assert.NoError(t, verified(t, "POST", target, body))
 	})
 }

@@ -19,7 +19,6 @@ type Session struct {
 	canary   string
 	mark     int
 	heard    [][]byte // everything that clients got
-	allowed  int      // requests that the upstream may have seen
 }
 
 // words are what the tries' placeholders stand for.
