@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -99,6 +100,8 @@ func (s *Suite) Run(c Case, network string) error {
 	}
 	return s.alive(c.Role, network)
 }
+
+var errSlow = errors.New("it succeeded too late")
 
 // errLeak is a client's secret at the upstream.
 var errLeak = errors.New("the client's secret arrived upstream")
@@ -255,7 +258,7 @@ func (s *Suite) alive(role Role, network string) error {
 			break
 		}
 		if late {
-			return fmt.Errorf("afterwards no plain request succeeds within a second: %w", err)
+			return fmt.Errorf("afterwards a plain request takes %v: %w", time.Since(start), cmp.Or(err, errSlow))
 		}
 	}
 	var now Figures
