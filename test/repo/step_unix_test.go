@@ -70,6 +70,9 @@ func vendor(t *testing.T, sb *sandbox.Sandbox, provider string) (vars []string, 
 	case "aws":
 		return sb.AWSEnv(), "AWS_ENDPOINT_URL_BEDROCK_RUNTIME=" + sb.TLSURL(sandbox.HostBedrock)
 	case "azure":
+		app := sb.App() // AKS, for the page of kubectl
+		app.Scopes = append(app.Scopes, "6dae42f8-4368-4678-94ff-3960e28e3630/.default")
+		sb.SetApp(app)
 		return sb.AzureEnv(), "AZURE_OPENAI_ENDPOINT=" + sb.TLSURL(sandbox.HostFoundry)
 	case "gcp":
 		return sb.GCPEnv(), "VERTEX_API_TARGET=" + sb.Address(sandbox.HostVertex)
