@@ -118,7 +118,7 @@ func (s *Sandbox) bedrockCredential(r *request) (string, *refusal) {
 		return s.signer("bedrock").check(r.signed())
 	}
 	for name := range r.header {
-		if strings.HasPrefix(name, "X-Amz-") {
+		if strings.HasPrefix(name, "X-Amz-") && name != "X-Amz-User-Agent" { // the JavaScript SDK sends that one always
 			return "", refuse("two_credentials", name+" beside a bearer token")
 		}
 	}

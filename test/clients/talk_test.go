@@ -80,7 +80,7 @@ var shellTalk = talker{
 
 // loop runs a command for each line of standard input, which is in $prompt.
 func loop(command string) []string {
-	return []string{"sh", "-c", `while IFS= read -r prompt; do out=$(` + command + ` </dev/null); echo "$? $out"; done`}
+	return []string{"sh", "-c", `while IFS= read -r prompt; do out=$({ ` + command + `; } </dev/null); echo "$? $out"; done`}
 }
 
 // conversation is a talker at work.

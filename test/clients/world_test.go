@@ -183,3 +183,26 @@ func told(t *testing.T, to environment, printed string) environment {
 	}
 	return to
 }
+
+// keep starts a serve that keeps a file fresh, and waits for the file.
+func (w *world) keep(kind, path string) {
+	w.t.Helper()
+	s := &server{w: w, p: w.start(w.step, binary, "serve", "--sink", kind+":"+path)}
+	w.t.Cleanup(s.stop)
+	limit := time.NewTimer(bound)
+	defer limit.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-s.p.done:
+			require.Fail(w.t, "serve has ended", "%s", s.p.err)
+		case <-limit.C:
+			require.Fail(w.t, "serve writes no file", "%s", s.p.err)
+		}
+	}
+}
