@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"io"
 	"os"
@@ -53,4 +55,47 @@ func firstLine(path string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	return strings.TrimSuffix(line, "\r"), nil
+}
+
+// clientKey is the key that clients must show, nil for none, that of the
+// credentials endpoint, which always has one, and the one that was made here.
+func (o *serveOptions) clientKey(a *app) (key, container *proxy.Key, generated secret.Value, err error) {
+	var value secret.Value
+	switch {
+	case o.keyFile != "":
+		value, err = readKeyFile(o.keyFile)
+	case o.key != "", o.credentials != "":
+		value, err = newKey(a)
+		generated = value
+	default:
+		return nil, nil, generated, nil
+	}
+	if err != nil {
+		return nil, nil, generated, err
+	}
+	a.masks.hide(value)
+	made, err := proxy.NewKey(value)
+	switch {
+	case err != nil:
+		return nil, nil, generated, usage("client key", err.Error())
+	case o.keyFile == "" && o.key == "":
+		return nil, made, generated, nil
+	}
+	return made, made, generated, nil
+}
+
+// keyBytes is the length of a key that we make: 256 bits.
+const keyBytes = 32
+
+// newKey makes a client key.
+func newKey(a *app) (secret.Value, error) {
+	b := make([]byte, keyBytes)
+	random := a.random
+	if random == nil {
+		random = rand.Reader
+	}
+	if _, err := random.Read(b); err != nil {
+		return secret.Value{}, err
+	}
+	return secret.New(base64.RawURLEncoding.EncodeToString(b)), nil
 }

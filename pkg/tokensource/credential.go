@@ -2,7 +2,6 @@ package tokensource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -119,92 +118,6 @@ func (s *Source) withRest(err error, c exchange.Credential, found bool) error {
 		return err
 	}
 	return fmt.Errorf("%w (the stored credential has only %s left, %s are wanted)", err, rest, s.margin(c))
-}
-
-// look asks the store. A store that fails is not asked again.
-func (s *Source) look(ctx context.Context, key string) (exchange.Credential, bool, error) {
-	if s.o.Store == nil || s.storeFailed() {
-		return exchange.Credential{}, false, nil
-	}
-	c, found, err := s.o.Store.Get(ctx, key)
-	if err != nil {
-		return exchange.Credential{}, false, s.storeTrouble(ctx, "cache cannot be used", err)
-	}
-	return c, found, nil
-}
-
-// keep stores a new credential.
-func (s *Source) keep(ctx context.Context, key string, c exchange.Credential) error {
-	if s.o.Store == nil || c.NoStore || c.Kind == exchange.APIKey || s.storeFailed() {
-		return nil
-	}
-	if err := s.o.Store.Put(ctx, key, c); err != nil {
-		return s.storeTrouble(ctx, "credential was not cached", err)
-	}
-	return nil
-}
-
-func (s *Source) storeFailed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.noStore
-}
-
-// storeTrouble turns a store's failure into a warning, or into an error where the
-// store was asked for by name. Only Get condemns a store: a full disk may have
-// room again.
-func (s *Source) storeTrouble(ctx context.Context, what string, err error) error {
-	if ctx.Err() != nil {
-		return nil // not the store's fault; the caller meets the context's end
-	}
-	if s.o.StoreRequired {
-		if e := (*exchange.Error)(nil); errors.As(err, &e) {
-			return err
-		}
-		return &exchange.Error{Provider: s.o.Provider, Step: "cache", Cause: exchange.Storage, Err: err}
-	}
-	if what == "cache cannot be used" && !s.running() { // a server asks again each time: it may have been a moment's trouble
-		s.mu.Lock()
-		s.noStore = true
-		s.mu.Unlock()
-	}
-	s.warnOnce(what, "reason", err)
-	return nil
-}
-
-// lock waits for the lock that processes share. Where locks do not work, we go on
-// without sharing.
-func (s *Source) lock(ctx context.Context, key string) (unlock func(), err error) {
-	none := func() {}
-	s.mu.Lock()
-	broken := s.noLocks
-	s.mu.Unlock()
-	if s.o.Locker == nil || broken {
-		return none, nil
-	}
-	waiting := ctx
-	if s.o.LockWait > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeout(ctx, s.o.LockWait)
-		defer cancel()
-	}
-	unlock, err = s.o.Locker.Lock(waiting, key)
-	switch e := (*exchange.Error)(nil); {
-	case err == nil:
-		return unlock, nil
-	case errors.As(err, &e):
-		return nil, err
-	case waiting.Err() != nil:
-		return nil, &exchange.Error{Provider: s.o.Provider, Step: "lock", Cause: exchange.Unavailable,
-			Description: "another process holds it", Err: err}
-	}
-	if !s.running() {
-		s.mu.Lock()
-		s.noLocks = true
-		s.mu.Unlock()
-	}
-	s.warnOnce("locks do not work here, processes do not share this exchange", "reason", err)
-	return none, nil
 }
 
 // recentRefusal is what another run was told a moment ago.

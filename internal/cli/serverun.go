@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/awf-cred/awf-cred/internal/config"
+	"github.com/awf-cred/awf-cred/internal/serve"
+)
+
+// runServe is serve from its first signal to its last.
+func runServe(ctx context.Context, a *app, o *serveOptions) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer signal.Stop(signals)
+	ignorePipe()
+	serve.Harden(a.isSet("GOGC"))
+
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
+	hangup := make(chan struct{}, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- a.contained(func() error { return o.run(ctx, a, hangup) })
+	}()
+	var parentGone <-chan struct{}
+	if o.withParent {
+		parentGone = serve.WatchParent(ctx)
+	}
+	draining := false
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-parentGone:
+			drain()
+			return a.lingering(done)
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				select {
+				case hangup <- struct{}{}:
+				default: // one is due already
+				}
+			case s == syscall.SIGQUIT:
+				_, _ = a.err.Write([]byte("awf-cred: ended by SIGQUIT\n"))
+				o.flush()
+				return exitStatus(statusQUIT)
+			case draining:
+				o.flush()
+				return exitStatus(statusOf(s))
+			default:
+				draining = true
+				drain()
+			}
+		}
+	}
+}
+
+// flush writes what the logs hold when there is no time for anything else.
+func (o *serveOptions) flush() {
+	if hub := o.hub.Load(); hub != nil {
+		hub.Flush()
+	}
+}
+
+// lingering gives the server a moment to remove its files, then ends it.
+func (a *app) lingering(done <-chan error) error {
+	t := time.NewTimer(500 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			a.log.Debug("ended with the parent", "reason", err)
+		}
+	case <-t.C:
+	}
+	return exitStatus(statusTERM)
+}
+
+// run reads the configuration and serves.
+func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) error {
+	if err := o.prepare(a); err != nil {
+		return err
+	}
+	key, containerKey, generated, err := o.clientKey(a)
+	if err != nil {
+		return err
+	}
+	hub := serve.NewHub(a.sys.Clock.Now)
+	p := &planner{
+		app: a, flags: &o.proxyFlags, hub: hub, level: "info", how: wiring{KeepGoing: o.keepServing},
+		listeners: func(cfg *config.Config) ([]listenerSpec, error) { return o.specs(a, cfg) },
+		others:    o.others,
+	}
+	plan, err := p.plan(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.openLogs(a, hub); err != nil {
+		return err
+	}
+	o.hub.Store(hub)
+	defer hub.Close()
+	sinks, err := o.makeSinks(a, plan)
+	if err != nil {
+		return err
+	}
+	container, err := o.credentialsProfile(plan)
+	if err != nil {
+		return err
+	}
+	admin := o.admin
+	if admin == "" {
+		admin = plan.cfg.Serve().AdminListen.Value
+	}
+	options := serve.Options{
+		Plan: plan.Plan, Sinks: sinks, Hub: hub, Clock: a.sys.Clock, Key: key, Relay: o.relay(), AllowRemote: o.allowRemote, Admin: admin,
+		Credentials: o.credentials, CredentialsProfile: container, CredentialsKey: containerKey, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
+		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(),
+		Reload: func(ctx context.Context) (serve.Plan, error) {
+			anew := *p
+			anew.app, anew.broken = a.again(), nil
+			next, err := anew.plan(ctx)
+			if err != nil {
+				return serve.Plan{}, err
+			}
+			if o.keyFile != "" {
+				next.ClientKey, err = readKeyFile(o.keyFile)
+			}
+			return next.Plan, err
+		},
+	}
+	options.Relay.Log = a.log
+	return serve.Run(ctx, options)
+}
+
+// prepare checks the flags and takes over sockets of systemd.
+func (o *serveOptions) prepare(a *app) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	switch {
+	case o.key != "" && o.key != "generate":
+		return oneOf("client-key", o.key, []string{"generate"})
+	case o.key != "" && o.keyFile != "":
+		return usage("flags --client-key and --client-key-file", "contradict each other", "give one of them")
+	case o.withParent && a.sys.GOOS == "windows":
+		return usage("flag --die-with-parent", "is not there on Windows")
+	case o.readyFDChosen && o.readyFD <= 0:
+		return usage("flag --ready-fd", "is not the number of a descriptor")
+	}
+	if a.isSet("LISTEN_FDS") {
+		inherited, err := activation.Listeners()
+		if err != nil {
+			return usage("LISTEN_FDS", "names sockets that cannot be used")
+		}
+		for _, ln := range inherited {
+			if ln != nil {
+				o.inherited = append(o.inherited, ln)
+			}
+		}
+	}
+	if len(o.inherited) > 0 && len(o.listen) > 0 {
+		return usage("flag --listen", "contradicts the sockets that the service manager passed", "leave --listen out, or start without LISTEN_FDS")
+	}
+	return nil
+}
+
+// notify tells systemd of changes of state, if it asked for it.
+func (a *app) notify() func(string) {
+	if !a.isSet("NOTIFY_SOCKET") {
+		return nil
+	}
+	return func(state string) {
+		if _, err := daemon.SdNotify(false, state); err != nil {
+			a.log.Warn("service manager was not told", "reason", err)
+		}
+	}
+}
