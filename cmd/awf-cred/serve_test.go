@@ -104,7 +104,7 @@ func (s *served) awaitReady() *served {
 
 func (s *served) get(url string) (int, string) {
 	s.t.Helper()
-	res, err := http.Get(url) //nolint:noctx // a test
+	res, err := http.Get(url)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -117,7 +117,7 @@ const messageBody = `{"model":"m","max_tokens":9,"messages":[{"role":"user","con
 
 func (s *served) message(base string, header ...string) (int, string) {
 	s.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, base+"/v1/messages", strings.NewReader(messageBody)) //nolint:noctx // a test
+	req, err := http.NewRequest(http.MethodPost, base+"/v1/messages", strings.NewReader(messageBody))
 	require.NoError(s.t, err)
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(header); i += 2 {
@@ -296,7 +296,7 @@ func TestASecondSignalEndsServe(t *testing.T) {
 	t.Parallel()
 	sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.Stream.Events, c.Stream.Interval = 1000, 100*time.Millisecond }))
 	s := serveProgram(t, sb).start().awaitReady()
-	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages", //nolint:noctx // a test
+	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages",
 		strings.NewReader(strings.Replace(messageBody, "{", `{"stream":true,`, 1)))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
@@ -318,7 +318,7 @@ func TestADrainThatCuts(t *testing.T) {
 	t.Parallel()
 	sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.Stream.Events, c.Stream.Interval = 1000, 100*time.Millisecond }))
 	s := serveProgram(t, sb, "--drain-timeout", "100ms").start().awaitReady()
-	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages", //nolint:noctx // a test
+	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages",
 		strings.NewReader(strings.Replace(messageBody, "{", `{"stream":true,`, 1)))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
@@ -389,7 +389,7 @@ func TestSystemd(t *testing.T) {
 			break
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := ln.Addr().String()
 	file, err := ln.(*net.TCPListener).File()
@@ -697,7 +697,7 @@ func TestContainerCredentials(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	var vars map[string]*string
 	require.NoError(t, json.Unmarshal([]byte(stdout), &vars))
-	req, err := http.NewRequest(http.MethodGet, *vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"], nil) //nolint:noctx // a test
+	req, err := http.NewRequest(http.MethodGet, *vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"], nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", *vars["AWS_CONTAINER_AUTHORIZATION_TOKEN"])
 	res, err := http.DefaultClient.Do(req)
