@@ -8,7 +8,7 @@ import (
 
 const (
 	// tidyBudget bounds how long a writer tidies; the next one goes on.
-	tidyBudget = 2 * time.Second
+	tidyBudget = 5 * time.Second
 	// lockIdle is how long a lock file is kept after its last use.
 	lockIdle = time.Hour
 )
@@ -47,16 +47,25 @@ func (d *Directory) tidyOne(dir *atomicfile.Dir, name, keep string, now time.Tim
 // tidyEntry removes an entry that has expired, and one that nobody can read once
 // it is older than any credential.
 func (d *Directory) tidyEntry(dir *atomicfile.Dir, name, key string, now time.Time) {
-	data, info, err := dir.ReadInfo(name, maxDocument)
-	if err != nil {
+	info, err := dir.Stat(name)
+	if err != nil || !info.Mode.IsRegular() || dir.CheckPrivate(name, info) != nil {
 		return
 	}
-	old := now.Sub(info.ModTime) > maxLifetime
-	if r, ok := decodeRecord(data, key); ok && !old {
-		left, past := d.clock.left(r.at, r.cred.Lifetime())
-		old = past && left <= 0
+	if now.Sub(info.ModTime) <= maxLifetime {
+		data, read, err := dir.ReadInfo(name, maxDocument)
+		if err != nil || !d.expired(data, key) {
+			return
+		}
+		info = read
 	}
-	if old {
-		_ = dir.RemoveIf(name, info)
+	_ = dir.RemoveIf(name, info)
+}
+
+func (d *Directory) expired(data []byte, key string) bool {
+	r, ok := decodeRecord(data, key)
+	if !ok {
+		return false
 	}
+	left, past := d.clock.left(r.at, r.cred.Lifetime())
+	return past && left <= 0
 }

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,15 @@ type remote struct {
 	says      []string // on standard error
 	never     []string // on standard error
 }
+
+// bounded gives a process 64 MiB beyond what Go's runtime maps at its start; a
+// process that wants more dies with a crash.
+var bounded = func() []string {
+	if path, err := exec.LookPath("prlimit"); err == nil {
+		return []string{path, "--data=" + itoa((76+64)<<20)}
+	}
+	return nil
+}()
 
 // all runs the cases at once: most of their time is waiting.
 func (c *check) all(cases []remote, options ...sandbox.Option) {
@@ -51,7 +61,7 @@ func (c *check) one(one remote, options ...sandbox.Option) {
 	if one.prep != nil {
 		one.prep(w)
 	}
-	r := w.with(one.env...).run(append([]string{"token"}, one.args...)...)
+	r := w.with(one.env...).under(bounded...).run(append([]string{"token"}, one.args...)...)
 	if one.code == 0 {
 		_, ok := r.token()
 		c.that(ok, "%s: %v", one.name, r)
