@@ -26,9 +26,10 @@ type clientConn struct {
 	req    request
 	body   body
 	extra  *scratch
-	whole  []byte // the body that Head.Buffer read
-	asked  bool   // 100 Continue was sent
-	used   bool   // a first request has come
+	whole  []byte    // the body that Head.Buffer read
+	asked  bool      // 100 Continue was sent
+	used   bool      // a first request has come
+	last   time.Time // when the last one ended
 
 	sum      Summary
 	headSent bool
@@ -45,11 +46,12 @@ type clientConn struct {
 	bytesIn  atomic.Uint64
 	bytesOut atomic.Uint64
 
-	mu   sync.Mutex
-	gone bool // the client left, or the drain is over
-	cut  bool // the latter
-	up   *upConn
-	done chan struct{}
+	mu    sync.Mutex
+	armed time.Time // the read deadline, zero for none
+	gone  bool      // the client left, or the drain is over
+	cut   bool      // the latter
+	up    *upConn
+	done  chan struct{}
 }
 
 // The states of a client's connection.
@@ -144,11 +146,11 @@ func (c *clientConn) fillHead() (verdict, error) {
 
 // waitFirst waits for the first bytes of a request, without a buffer.
 func (c *clientConn) waitFirst() error {
-	limit := c.accepted.Add(c.srv.o.HeaderTimeout)
 	if c.used {
-		limit = now().Add(c.srv.o.IdleTimeout)
+		c.expectBy(c.last.Add(c.srv.o.IdleTimeout), c.srv.o.IdleTimeout/16)
+	} else {
+		c.expectBy(c.accepted.Add(c.srv.o.HeaderTimeout), 0)
 	}
-	_ = c.sock.SetReadDeadline(limit)
 	c.in.r, c.in.w = 0, 0
 	if len(c.in.b) != headSize {
 		c.dropInput()
@@ -162,11 +164,33 @@ func (c *clientConn) waitFirst() error {
 	return err
 }
 
+// expectBy sets the read deadline, unless one is set that is earlier by less than
+// slack: a busy connection does not pay for its idle timeout with each request.
+func (c *clientConn) expectBy(limit time.Time, slack time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut || !c.armed.IsZero() && !limit.Before(c.armed) && limit.Sub(c.armed) < slack {
+		return
+	}
+	c.armed = limit
+	_ = c.sock.SetReadDeadline(limit)
+}
+
+// clearReadDeadline lets reads wait, unless the connection was stopped.
+func (c *clientConn) clearReadDeadline() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.cut {
+		c.armed = time.Time{}
+		_ = c.sock.SetReadDeadline(time.Time{})
+	}
+}
+
 // fillSlowly goes on with a head that did not come in one piece.
 func (c *clientConn) fillSlowly() (verdict, error) {
 	o := &c.srv.o
 	if c.used {
-		_ = c.sock.SetReadDeadline(now().Add(o.HeaderTimeout))
+		c.expectBy(now().Add(o.HeaderTimeout), 0)
 	}
 	var scan lineScan
 	for {

@@ -47,7 +47,8 @@ func (c *clientConn) finish() {
 	}
 	c.releaseBody()
 	c.sum.BytesIn = c.body.total.Load()
-	c.sum.Total = now().Sub(c.sum.Start)
+	c.last = now()
+	c.sum.Total = c.last.Sub(c.sum.Start)
 	c.finished.Add(1)
 	c.bytesIn.Add(uint64(c.sum.BytesIn))
 	c.bytesOut.Add(uint64(c.sum.BytesOut))
@@ -141,7 +142,7 @@ func (c *clientConn) drop(up *upConn) {
 // connect takes an idle connection or dials.
 func (c *clientConn) connect(u *Upstream, fresh bool) (*upConn, Fault) {
 	if !fresh {
-		if up := u.take(); up != nil {
+		if up := u.take(c.sum.Start); up != nil {
 			return up, Fault{}
 		}
 	}

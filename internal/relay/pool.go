@@ -5,13 +5,13 @@ import "time"
 // take returns the connection that became idle last, if one is still good. Those
 // that have carried full records come second: a long stream on one would hold its
 // large buffer for hours.
-func (u *Upstream) take() *upConn {
+func (u *Upstream) take(at time.Time) *upConn {
 	for {
 		c := u.pop()
 		if c == nil {
 			return nil
 		}
-		if now().Sub(c.since) < u.o.IdleTimeout && c.quiet() {
+		if at.Sub(c.since) < u.o.IdleTimeout && c.quiet() {
 			c.reused = true
 			u.reused.Add(1)
 			return c
@@ -39,8 +39,8 @@ func (u *Upstream) pop() *upConn {
 
 // put makes a connection idle after a complete exchange. At most half of the idle
 // ones have carried full records.
-func (u *Upstream) put(c *upConn) {
-	c.since = now()
+func (u *Upstream) put(c *upConn, at time.Time) {
+	c.since = at
 	u.mu.Lock()
 	to, room := &u.small, u.o.MaxIdle-len(u.small)-len(u.full)
 	if c.wire.full {

@@ -149,7 +149,8 @@ func (c *clientConn) deliver(up *upConn) (again, keep bool) {
 		c.endRefused(up, bodyless)
 		return true, false
 	}
-	c.sum.FirstByte = now().Sub(c.sum.Start)
+	began := now()
+	c.sum.FirstByte = began.Sub(c.sum.Start)
 	c.sum.Status = r.head.Status
 	r.early = !c.body.done.Load()
 	keep = c.mayKeep() && !r.early
@@ -161,6 +162,7 @@ func (c *clientConn) deliver(up *upConn) (again, keep bool) {
 	err := c.deliverFirst(up, keep)
 	if err == nil && !m.done {
 		err = c.stream(up)
+		began = now()
 		c.srv.shrink.note()
 	}
 	leftover := r.w > r.r
@@ -175,7 +177,7 @@ func (c *clientConn) deliver(up *upConn) (again, keep bool) {
 	}
 	reusable := uploaded && !leftover && !oddity && r.info.minor == 1 && !r.info.conn.close && m.framed && !up.closed.Load()
 	if reusable {
-		up.u.put(up)
+		up.u.put(up, began)
 	} else {
 		up.abort()
 	}
@@ -210,7 +212,7 @@ func (c *clientConn) endRefused(up *upConn, bodyless bool) {
 	if whole && c.upload == nil && r.info.minor == 1 && !r.info.conn.close {
 		c.srv.watch.end(c)
 		if up := c.detach(); up != nil && !up.closed.Load() {
-			up.u.put(up)
+			up.u.put(up, now())
 			return
 		}
 	}

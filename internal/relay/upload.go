@@ -76,15 +76,6 @@ func (c *clientConn) stopUpload() {
 	}
 }
 
-// clearReadDeadline lets reads wait, unless the connection was stopped.
-func (c *clientConn) clearReadDeadline() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.cut {
-		_ = c.sock.SetReadDeadline(time.Time{})
-	}
-}
-
 // settleUpload joins an upload whose reply is complete and reports whether it has
 // sent the whole body.
 func (c *clientConn) settleUpload(up *upConn) bool {
