@@ -270,7 +270,7 @@ func TestTheDeadline(t *testing.T) {
 	eachVendor(t, func(t *testing.T, v vendor) {
 		gate := make(chan struct{})
 		e := listen(t, func(int) string { <-gate; return raw(200, "", v.grant(token, 600)) })
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		_, err := v.at(t, e.URL).Exchange(ctx, assertion())
 		close(gate)

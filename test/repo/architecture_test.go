@@ -34,7 +34,7 @@ func TestArchitectureIsTheMap(t *testing.T) {
 	require.NoError(t, err)
 	for _, pkg := range strings.Fields(string(out)) {
 		rel := strings.TrimPrefix(pkg, "github.com/awf-cred/awf-cred/")
-		assert.Contains(t, string(text), "`"+rel, "the map does not name %s", rel)
+		assert.True(t, strings.Contains(string(text), "`"+rel), "the map does not name %s", rel)
 	}
 }
 
