@@ -22,11 +22,11 @@ func TestTroubleshootingHeadingsAreOurMessages(t *testing.T) {
 		all.WriteString(source)
 	}
 	headings := regexp.MustCompile("(?m)^### `(.+)`$").FindAllStringSubmatch(string(text), -1)
-	require.Greater(t, len(headings), 10)
+	require.Greater(t, len(headings), 50)
 	for _, h := range headings {
 		for _, part := range strings.Split(h[1], "…") {
 			if part = strings.TrimSpace(part); part != "" {
-				assert.Contains(t, all.String(), part, "no message of ours says %q", h[1])
+				assert.True(t, strings.Contains(all.String(), part), "no message of ours says %q", part)
 			}
 		}
 	}
