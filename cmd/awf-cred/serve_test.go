@@ -554,6 +554,19 @@ func TestEnvOfAServe(t *testing.T) {
 	require.Equal(t, 0, status, stderr)
 	assert.Contains(t, stdout, `"ANTHROPIC_AUTH_TOKEN":"awf-cred"`)
 
+	// A file of an earlier serve is no obstacle to --wait.
+	stale := filepath.Join(s.dir, "stale.json")
+	old, err := json.Marshal(map[string]any{"pid": 1, "listeners": []map[string]any{{"profile": "environment", "provider": "anthropic", "address": "127.0.0.1:1", "url": "http://127.0.0.1:1"}}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(stale, old, 0o600))
+	current, err := os.ReadFile(ready)
+	require.NoError(t, err)
+	rewritten := time.AfterFunc(300*time.Millisecond, func() { _ = os.WriteFile(stale, current, 0o600) })
+	defer rewritten.Stop()
+	status, stdout, stderr = env("--ready-file", stale, "--wait", "20s")
+	require.Equal(t, 0, status, stderr)
+	assert.Contains(t, stdout, s.Ready.Listeners[0].URL)
+
 	for _, row := range []struct {
 		name   string
 		args   []string

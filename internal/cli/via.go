@@ -70,19 +70,9 @@ func runVia(ctx context.Context, a *app, o *viaOptions, dialect output.Dialect, 
 	if err != nil {
 		return err
 	}
-	if o.wait > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.wait)
-		defer cancel()
-	}
-	s, err := o.find(ctx, a, p, consumer)
+	s, err := o.await(ctx, a, p, consumer)
 	if err != nil {
 		return err
-	}
-	if o.wait > 0 {
-		if err := s.await(ctx, a); err != nil {
-			return err
-		}
 	}
 	vars, err := s.variables(p, consumer)
 	if err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,14 +15,14 @@ import (
 )
 
 // find reads where the serve is.
-func (o *viaOptions) find(ctx context.Context, a *app, p *config.Profile, consumer string) (*server, error) {
+func (o *viaOptions) find(a *app, p *config.Profile, consumer string) (*server, error) {
 	s := &server{}
 	var err error
 	if o.address != "" {
 		s.base, err = parseVia(o.address)
 		s.credentials = o.address
 	} else {
-		err = o.fromFile(ctx, a, s, consumer)
+		err = o.fromFile(a, s, consumer)
 	}
 	if err != nil {
 		return nil, err
@@ -65,21 +64,18 @@ func parseVia(address string) (*url.URL, error) {
 // longestReadyFile bounds a ready file, in bytes.
 const longestReadyFile = 1 << 20
 
-// fromFile reads the ready file, and waits for it if asked to.
-func (o *viaOptions) fromFile(ctx context.Context, a *app, s *server, consumer string) error {
-	for {
-		data, err := atomicfile.Read(o.readyFile, longestReadyFile)
-		var ready serve.Ready
-		if err == nil {
-			if ready, err = serve.ParseReady(data); err == nil {
-				return s.take(a, ready, consumer)
-			}
-		}
-		if o.wait == 0 || a.pause(ctx) != nil {
-			return &exchange.Error{Step: "ready file", Cause: exchange.Unavailable, Err: err,
-				Hint: "start serve with --ready-file and this path; --wait 30s waits for it"}
-		}
+// fromFile reads the ready file.
+func (o *viaOptions) fromFile(a *app, s *server, consumer string) error {
+	data, err := atomicfile.Read(o.readyFile, longestReadyFile)
+	var ready serve.Ready
+	if err == nil {
+		ready, err = serve.ParseReady(data)
 	}
+	if err != nil {
+		return &exchange.Error{Step: "ready file", Cause: exchange.Unavailable, Err: err,
+			Hint: "start serve with --ready-file and this path; --wait 30s waits for it"}
+	}
+	return s.take(a, ready, consumer)
 }
 
 // take chooses the listener: the profile's that is asked for, or the only one.

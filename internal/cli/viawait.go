@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
 
@@ -27,25 +28,49 @@ func (a *app) pause(ctx context.Context) error {
 	}
 }
 
-// await waits until the serve holds a credential.
-func (s *server) await(ctx context.Context, a *app) error {
-	if s.base == nil {
-		return nil
+// await finds the serve, and with --wait asks until it holds a credential. The
+// ready file is read anew each time: it may be that of an earlier serve.
+func (o *viaOptions) await(ctx context.Context, a *app, p *config.Profile, consumer string) (*server, error) {
+	if o.wait == 0 {
+		return o.find(a, p, consumer)
 	}
+	ctx, cancel := context.WithTimeout(ctx, o.wait)
+	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{}).DialContext}}
+	var last error
 	for {
-		state := health(ctx, client, s.base)
-		if state == nil {
-			return nil
+		s, err := o.find(a, p, consumer)
+		if err == nil {
+			err = s.health(ctx, client)
+		}
+		switch {
+		case err == nil:
+			return s, nil
+		case errors.Is(err, exchange.Usage):
+			return nil, err
+		case last == nil || ctx.Err() == nil: // the end of our own patience says nothing about the serve
+			last = err
 		}
 		if a.pause(ctx) != nil {
-			return &exchange.Error{Step: "serve", Cause: exchange.Unavailable, Description: s.base.Host + " is not ready", Err: state}
+			return nil, last
 		}
 	}
 }
 
-// health is nil when the serve is ready.
-func health(ctx context.Context, client *http.Client, base *url.URL) error {
+// health is nil when the serve is ready. The credentials endpoint has no such
+// question.
+func (s *server) health(ctx context.Context, client *http.Client) error {
+	if s.base == nil {
+		return nil
+	}
+	if err := ask(ctx, client, s.base); err != nil {
+		return &exchange.Error{Step: "serve", Cause: exchange.Unavailable, Description: s.base.Host + " is not ready", Err: err}
+	}
+	return nil
+}
+
+// ask is nil when the serve is ready.
+func ask(ctx context.Context, client *http.Client, base *url.URL) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+"/health", nil)
 	if err != nil {
 		return err

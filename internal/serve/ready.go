@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/awf-cred/awf-cred/internal/atomicfile"
@@ -72,6 +73,18 @@ func publish(r Ready, file string, fd int) error {
 		return &exchange.Error{Step: fmt.Sprintf("ready descriptor %d", fd), Cause: exchange.Storage, Err: err}
 	}
 	return nil
+}
+
+// unpublish removes the ready file at the end, so that nobody shows a client key
+// to whoever gets the port next. That of another server stays.
+func unpublish(file string) {
+	data, err := atomicfile.Read(file, longestReady)
+	if err != nil {
+		return
+	}
+	if r, err := ParseReady(data); err == nil && r.PID == os.Getpid() {
+		_ = atomicfile.Remove(file) // it may be gone
+	}
 }
 
 // readyPatience bounds the wait for a reader of a pipe that is full.

@@ -47,7 +47,7 @@ func (s *server) reload(ctx context.Context) error {
 	}
 	newKey := !plan.ClientKey.IsZero() && s.o.Key != nil
 	if newKey {
-		if err := proxy.CheckKey(plan.ClientKey.Reveal()); err != nil {
+		if _, err := proxy.NewKey(plan.ClientKey); err != nil { // of a form that can be set later
 			return err
 		}
 	}

@@ -86,6 +86,9 @@ func (s *server) serve(ctx context.Context) error {
 	s.group.Go(func() error { s.reloads(back); return nil })
 
 	cut := s.serveFronts()
+	if s.o.ReadyFile != "" {
+		unpublish(s.o.ReadyFile)
+	}
 	stop()
 	err := s.group.Wait()
 	return s.verdict(ctx, cut, err)

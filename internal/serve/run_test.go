@@ -64,6 +64,9 @@ func TestReadyFile(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &shape))
 	assert.Nil(t, shape["credentials_endpoint"])
 	assert.Contains(t, shape, "credentials_endpoint", "what is absent is null")
+	require.NoError(t, w.end())
+	_, err = os.Stat(file)
+	assert.ErrorIs(t, err, os.ErrNotExist, "it is removed at the end")
 }
 
 func TestReadyDescriptor(t *testing.T) {
