@@ -245,7 +245,7 @@ func (r *Request) readBody(in *bufio.Reader) error {
 	case len(te)+len(cl) > 1:
 		return errors.New("framed twice")
 	case len(cl) == 1:
-		n, err := strconv.ParseUint(cl[0], 10, 40)
+		n, err := strconv.ParseUint(cl[0], 10, 63)
 		if err != nil || strconv.FormatUint(n, 10) != cl[0] {
 			return errors.New("content-length")
 		}
@@ -265,21 +265,21 @@ func (r *Request) readBody(in *bufio.Reader) error {
 		}
 		size, _, _ := strings.Cut(line, ";")
 		size = strings.TrimRight(size, " \t")
-		n, err := strconv.ParseUint(size, 16, 40)
+		n, err := strconv.ParseUint(size, 16, 62)
 		if err != nil || strings.ContainsAny(size, "+-xX_") {
 			return errors.New("chunk size")
 		}
 		if n == 0 {
 			break
 		}
-		chunk := make([]byte, n+2)
-		if _, err := io.ReadFull(in, chunk); err != nil {
+		var chunk bytes.Buffer
+		if _, err := io.CopyN(&chunk, in, int64(n)+2); err != nil {
 			return io.ErrUnexpectedEOF
 		}
-		if !bytes.HasSuffix(chunk, []byte("\r\n")) {
+		if !bytes.HasSuffix(chunk.Bytes(), []byte("\r\n")) {
 			return errors.New("chunk end")
 		}
-		r.Body = append(r.Body, chunk[:n]...)
+		r.Body = append(r.Body, chunk.Bytes()[:n]...)
 	}
 	var err error
 	r.Trailers, err = r.section(in)
