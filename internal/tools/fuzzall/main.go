@@ -28,7 +28,7 @@ func main() {
 	failed := 0
 	for _, f := range found {
 		start := time.Now()
-		cmd := exec.Command("go", "test", "-run=^$", "-fuzz=^"+f.name+"$", "-fuzztime="+budget.String(), "./"+f.dir)
+		cmd := exec.Command("go", "test", "-run=^$", "-fuzz=^"+f.name+"$", "-fuzztime="+budget.String(), "-fuzzminimizetime=1x", "./"+f.dir)
 		out, err := cmd.CombinedOutput()
 		verdict := "ok  "
 		if err != nil {
