@@ -24,9 +24,11 @@ type stamp struct {
 
 func (s *Source) stamp() stamp { return stamp{wall: s.o.Clock.Now(), boot: s.o.Clock.Boot()} }
 
-// since is the time that has passed by the clock that went furthest.
-func (s *Source) since(t stamp) time.Duration {
-	now := s.stamp()
+// since is the time that has passed.
+func (s *Source) since(t stamp) time.Duration { return s.stamp().since(t) }
+
+// since is the time from t on, by the clock that went furthest.
+func (now stamp) since(t stamp) time.Duration {
 	passed := max(now.wall.Sub(t.wall), now.wall.Round(0).Sub(t.wall.Round(0)))
 	if now.boot != 0 && t.boot != 0 {
 		passed = max(passed, now.boot-t.boot)
@@ -43,11 +45,14 @@ func (s *Source) hold(c exchange.Credential) *held {
 }
 
 // rest is what is left of the held credential.
-func (s *Source) rest(h *held) time.Duration {
+func (s *Source) rest(h *held) time.Duration { return h.rest(s.stamp()) }
+
+// rest is what is left of it at a moment.
+func (h *held) rest(now stamp) time.Duration {
 	if eternal(h.c) {
 		return forever
 	}
-	return h.left - s.since(h.at)
+	return h.left - now.since(h.at)
 }
 
 const (
@@ -112,7 +117,8 @@ func (s *Source) fromMemory() (exchange.Credential, bool) {
 	if h == nil {
 		return exchange.Credential{}, false
 	}
-	rest := s.rest(h)
+	now := s.stamp()
+	rest := h.rest(now)
 	usable := rest > 0 && rest >= s.margin(h.c) && !h.c.NoStore
 	if s.running() {
 		usable = rest > unusable && !s.run.wait.Load()
@@ -120,16 +126,16 @@ func (s *Source) fromMemory() (exchange.Credential, bool) {
 	if !usable {
 		return exchange.Credential{}, false
 	}
-	return s.dated(h, rest), true
+	return h.dated(now, rest), true
 }
 
 // dated is the held credential with the expiry that our clocks leave it.
-func (s *Source) dated(h *held, rest time.Duration) exchange.Credential {
+func (h *held) dated(now stamp, rest time.Duration) exchange.Credential {
 	c := h.c
 	if eternal(c) || c.ExpiresAt.IsZero() {
 		return c
 	}
-	if end := s.o.Clock.Now().Add(rest); c.ExpiresAt.Sub(end) > time.Second {
+	if end := now.wall.Add(rest); c.ExpiresAt.Sub(end) > time.Second {
 		c.ExpiresAt = end
 	}
 	return c
@@ -142,8 +148,9 @@ func (s *Source) Held() (c exchange.Credential, left time.Duration, ok bool) {
 	if h == nil {
 		return exchange.Credential{}, 0, false
 	}
-	rest := s.rest(h)
-	return s.dated(h, rest), rest, rest > 0
+	now := s.stamp()
+	rest := h.rest(now)
+	return h.dated(now, rest), rest, rest > 0
 }
 
 // keepRejected is how many refused credentials are remembered.
