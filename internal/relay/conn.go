@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,8 @@ func (c *clientConn) contain() {
 	if p == nil {
 		return
 	}
-	c.srv.o.Log.Error("panic in a request", "panic", fmt.Sprint(p))
+	what := panicText(p)
+	c.srv.o.Log.Error("panic in a request", "panic", what)
 	defer func() { _ = recover() }() // the policy may panic again
 	defer c.finish()
 	if up := c.detach(); up != nil {
@@ -104,8 +106,17 @@ func (c *clientConn) contain() {
 	c.srv.watch.end(c)
 	c.sum.Broken = true
 	if c.inCall && !c.headSent {
-		c.fault(&c.head, Fault{Status: 500, Reason: ReasonPanic, Err: fmt.Errorf("panic: %v", p)})
+		c.fault(&c.head, Fault{Status: 500, Reason: ReasonPanic, Err: errors.New("panic: " + what)})
 	}
+}
+
+// panicText is what may be said of a panic: the runtime's own text, or the type of
+// a value that could hold anything.
+func panicText(p any) string {
+	if e, ok := p.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }
 
 // readHead waits for a request and parses its head. It answers itself when there
