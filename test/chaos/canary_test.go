@@ -194,19 +194,6 @@ func (s *canaries) searchWire(c *check, w *world, what string) {
 	}
 }
 
-// maskLines takes the runner's mask commands out of a text.
-func maskLines(text string) (masks []string, rest string) {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if masked, ok := strings.CutPrefix(line, "::add-mask::"); ok {
-			masks = append(masks, strings.TrimSuffix(masked, "\n"))
-		} else {
-			b.WriteString(line)
-		}
-	}
-	return masks, b.String()
-}
-
 func TestT40SecretsAreMaskedBeforeTheyArePrinted(t *testing.T) {
 	t.Parallel()
 	c := row(t, "T40, S02", "in Actions: every secret masked on stderr before anything can print it")

@@ -4,8 +4,8 @@ package chaos
 
 import (
 	"bytes"
-	"crypto/md5"  //nolint:gosec // what must not be printed
-	"crypto/sha1" //nolint:gosec // as above
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/json"

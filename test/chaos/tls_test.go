@@ -70,7 +70,7 @@ func TestT30U11ABadCertificateGetsNothing(t *testing.T) {
 	} {
 		certificate, err := w.sb.IssueCertificate(one.certificate)
 		require.NoError(t, err)
-		config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS10} //nolint:gosec // that is the test
+		config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS10}
 		if one.change != nil {
 			one.change(config)
 		}

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/awf-cred/awf-cred/internal/sandbox"
 )
 
 const nobody = 65534
@@ -285,6 +288,37 @@ func TestF067AReadOnlyDiskCostsAWarning(t *testing.T) {
 	r = v.with("AWF_CRED_CACHE_DIR=" + filepath.Join(disk, "other")).run("token")
 	_, ok = r.token()
 	c.that(ok && contains(r.err, "read-only"), "a new directory: %v", r)
+}
+
+func TestF011AsPidOne(t *testing.T) {
+	t.Parallel()
+	if out, err := exec.Command("unshare", "--pid", "--fork", "true").CombinedOutput(); err != nil {
+		t.Skipf("no pid namespaces: %v %s", err, out)
+	}
+	c := row(t, "F011", "as pid 1, among others that are not: one exchange")
+	w := newWorld(t)
+	list := w.under("unshare", "--pid", "--fork").storm(5, "token")
+	agree(c, append(list, w.storm(5, "token")...))
+	c.counts(w, 1, 1, 0)
+}
+
+func TestF059ADeadIPv6Address(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
+		t.Skipf("no mount namespaces: %v %s", err, out)
+	}
+	c := row(t, "F059", "a name with a dead IPv6 and a live IPv4 address: a second more at most")
+	w := newWorld(t, sandbox.WithTLS(), sandbox.With(func(cfg *sandbox.Config) { cfg.Certificate.Names = []string{"vendor.test", "127.0.0.1"} }))
+	hosts := filepath.Join(w.home, "hosts")
+	write(t, hosts, "2001:db8::1 vendor.test\n127.0.0.1 vendor.test localhost\n", 0o644)
+	_, port, err := net.SplitHostPort(w.sb.Address(sandbox.HostAnthropic))
+	require.NoError(t, err)
+	v := w.with("AWF_CRED_CA_FILE="+w.sb.CAFile(), "AWF_AUTH_ANTHROPIC_TOKEN_URL=https://vendor.test:"+port+"/v1/oauth/token").
+		under("unshare", "--mount", "sh", "-c", `mount --bind "$1" /etc/hosts && shift && exec "$@"`, "sh", hosts)
+	r := v.run("token")
+	_, ok := r.token()
+	c.that(ok && r.took < 3*time.Second, "%v", r)
 }
 
 func TestF067WithoutRoot(t *testing.T) {
