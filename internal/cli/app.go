@@ -36,7 +36,7 @@ func newApp(sys System) *app {
 		sys: sys, err: &lockedWriter{w: sys.Err}, out: newDelivery(sys.Out),
 		random: rand.Reader, log: slog.New(slog.DiscardHandler),
 	}
-	a.masks = masks{w: a.err, on: strings.EqualFold(a.env("GITHUB_ACTIONS"), "true")}
+	a.masks = masks{w: a.err, on: strings.EqualFold(a.env("GITHUB_ACTIONS"), "true") && !intoFile(sys.Err)}
 	return a
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 
@@ -17,6 +18,17 @@ type masks struct {
 	on   bool
 	mu   sync.Mutex
 	said map[string]bool
+}
+
+// intoFile reports whether w is a regular file: the runner reads a pipe, and a mask
+// in the log file of a serve in the background would be the secret in clear.
+func intoFile(w io.Writer) bool {
+	f, ok := w.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 func (m *masks) hide(values ...secret.Value) {
