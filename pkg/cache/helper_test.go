@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/awf-cred/awf-cred/internal/clock"
 	"github.com/awf-cred/awf-cred/pkg/cache"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
@@ -27,7 +29,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // helper is a command that runs this binary, or something that does, as a helper.
