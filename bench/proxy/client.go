@@ -22,7 +22,7 @@ import (
 
 // target is where a client part connects.
 type target struct {
-	addr, ca, host, auth string
+	addr, ca, auth string
 }
 
 func targetFlags(fs *flag.FlagSet) *target {
@@ -257,7 +257,7 @@ func slowMain(args []string) error {
 			time.Sleep(3 * time.Second) // the reply piles up
 			br := bufio.NewReaderSize(slowReader{c}, 4096)
 			if _, n, err := readReply(br); err != nil || n != slowBytes {
-				errs <- fmt.Errorf("%d bytes: %v", n, err)
+				errs <- fmt.Errorf("%d bytes: %w", n, err)
 			}
 		})
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -125,7 +125,8 @@ func (l *lab) requests(all []contender, r results) error {
 		for _, c := range all {
 			p := live[c.name]
 			// Connections and caches are warm when it counts.
-			if _, err := l.loadFor(p.addr, false, k.clients, k.body, 300*time.Millisecond); err != nil {
+			warm := 300*time.Millisecond + time.Duration(k.clients)*5*time.Millisecond
+			if _, err := l.loadFor(p.addr, false, k.clients, k.body, warm); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 			before, err := cpuSeconds(p.cmd.Process.Pid)
@@ -337,10 +338,21 @@ func (l *lab) slow(all []contender, r results) error {
 
 // count asks the upstream what it has seen.
 func (l *lab) count() (seen, wrong string, err error) {
-	out, err := exec.Command("curl", "-s", "--cacert", l.path("cert.pem"), "https://"+l.upstream+"/count").Output()
+	t := target{addr: l.upstream, ca: l.path("cert.pem")}
+	c, err := t.dial()
 	if err != nil {
-		return "", "", fmt.Errorf("asking the upstream: %w", err)
+		return "", "", err
 	}
+	defer c.Close()
+	if _, err := c.Write(t.request("GET", "/count", 0)); err != nil {
+		return "", "", err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return "", "", err
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
 	seen, wrong, _ = strings.Cut(string(out), " ")
-	return seen, wrong, nil
+	return seen, wrong, err
 }

@@ -201,10 +201,15 @@ func (b *body) space() []byte {
 }
 
 // current reports whether the current segment has room. What is not kept is
-// overwritten.
+// overwritten, but not in the small buffer of an idle moment: what comes fast is
+// read in large pieces.
 func (b *body) current() bool {
 	if !b.kept() {
 		b.cur.n = 0
+		if cap(b.cur.b) == headSize {
+			b.giveBack(b.cur.b)
+			b.cur = segment{}
+		}
 	}
 	return len(b.cur.b)-b.cur.n >= smallSize
 }
