@@ -3,6 +3,7 @@ package repo
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -71,6 +72,8 @@ func blocks(t testing.TB, page string) []block {
 	return found
 }
 
+var providerNote = regexp.MustCompile(`(?m)^<!-- provider: ([a-z]+) -->$`)
+
 // providerOf is the vendor whose sandbox the commands of a page run against: a page
 // below docs/providers is named like it, any other says so in a comment.
 func providerOf(t testing.TB, page string) string {
@@ -80,9 +83,8 @@ func providerOf(t testing.TB, page string) string {
 	}
 	text, err := os.ReadFile(filepath.Join(root(t), page))
 	require.NoError(t, err)
-	if _, rest, ok := strings.Cut(string(text), "<!-- provider: "); ok {
-		name, _, _ := strings.Cut(rest, " -->")
-		return name
+	if m := providerNote.FindSubmatch(text); m != nil {
+		return string(m[1])
 	}
 	return "anthropic"
 }
