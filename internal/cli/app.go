@@ -29,6 +29,8 @@ type app struct {
 
 	failed                  int  // the exit status of every failure, 0: that of its class
 	quiet, verbose, version bool // the flags
+
+	helpFailed error // the help was asked for and could not be delivered
 }
 
 func newApp(sys System) *app {
@@ -36,13 +38,16 @@ func newApp(sys System) *app {
 		sys: sys, err: &lockedWriter{w: sys.Err}, out: newDelivery(sys.Out),
 		random: rand.Reader, log: slog.New(slog.DiscardHandler),
 	}
-	a.masks = masks{w: a.err, on: strings.EqualFold(a.env("GITHUB_ACTIONS"), "true") && !intoFile(sys.Err)}
+	a.masks = masks{w: a.err, on: strings.EqualFold(a.env("GITHUB_ACTIONS"), "true")}
 	return a
 }
 
 // execute runs the command line and renders its error.
 func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil && a.helpFailed != nil {
+		return a.fail(a.helpFailed, false) // cobra's help has no error of its own
+	}
 	if err == nil {
 		return 0
 	}

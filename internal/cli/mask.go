@@ -20,8 +20,9 @@ type masks struct {
 	said map[string]bool
 }
 
-// intoFile reports whether w is a regular file: the runner reads a pipe, and a mask
-// in the log file of a serve in the background would be the secret in clear.
+// intoFile reports whether w is a regular file. The runner reads a pipe; in the log
+// file of a serve in the background each mask would be the secret in clear, renewed
+// for as long as it runs, so serve gives none there.
 func intoFile(w io.Writer) bool {
 	f, ok := w.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {

@@ -86,6 +86,7 @@ func (a *app) lingering(done <-chan error) error {
 
 // run reads the configuration and serves.
 func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) error {
+	a.masks.on = a.masks.on && !intoFile(a.sys.Err)
 	if err := o.prepare(a); err != nil {
 		return err
 	}
