@@ -90,10 +90,10 @@ func TestReplayAgreesToTheRequest(t *testing.T) {
 	r.compareSandbox(t, sb)
 	compareAudit(t, audit, sb, m)
 	for _, path := range []string{access, audit} {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, secret := range []string{clientKey, "sk-ant", "eyJ", "of-the-client"} {
-			assert.NotContains(t, string(text), secret, path)
+		text := readText(t, path)
+		// A JWT's header begins with one of these; ids of requests are random.
+		for _, secret := range []string{clientKey, "sk-ant", "eyJ0eXAi", "eyJhbGci", "of-the-client"} {
+			assert.False(t, strings.Contains(text, secret), "%s is in %s", secret, path)
 		}
 	}
 	c := sb.Counts()
