@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
+
+	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
 
 // unixPrefix marks the path of a unix socket.
@@ -24,9 +27,18 @@ func bind(address string, allowRemote, hasKey bool) (net.Listener, error) {
 	}
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, cannot("listen on "+address, plainError(err))
+		return nil, taken(cannot("listen on "+address, plainError(err)), err)
 	}
 	return ln, nil
+}
+
+// taken adds what to do about a port that is in use.
+func taken(failure, cause error) error {
+	var e *exchange.Error
+	if errors.Is(cause, syscall.EADDRINUSE) && errors.As(failure, &e) {
+		e.Hint = "another process has the port: end it, or choose another; port 0 is any free one, and --ready-file tells which"
+	}
+	return failure
 }
 
 // hostOf takes HOST:PORT apart.

@@ -125,4 +125,8 @@ func (s *server) announce() {
 	if s.admin != nil {
 		s.log.Info("admin listener", "address", s.admin.Addr().String())
 	}
+	if s.credentials != nil {
+		s.log.Info("credentials endpoint", "address", s.credentials.Addr().String(), "profile", s.o.CredentialsProfile,
+			"clients", "those who show the client key")
+	}
 }

@@ -38,10 +38,14 @@ type LockError struct {
 
 // Error names the holder.
 func (e *LockError) Error() string {
-	if e.PID == 0 {
-		return "another process holds the lock: " + e.Err.Error()
+	text := "another process holds the lock"
+	if e.PID != 0 {
+		text = fmt.Sprintf("process %d has held the lock for %s", e.PID, e.Held.Round(time.Second))
 	}
-	return fmt.Sprintf("process %d has held the lock for %s: %v", e.PID, e.Held.Round(time.Second), e.Err)
+	if !errors.Is(e.Err, context.DeadlineExceeded) { // that one is what the caller says already
+		text += ": " + e.Err.Error()
+	}
+	return text
 }
 
 // Unwrap returns ctx's error.

@@ -31,7 +31,8 @@ func (s *Source) lock(ctx context.Context, key string) (unlock func(), err error
 		return nil, err
 	case waiting.Err() != nil:
 		return nil, &exchange.Error{Provider: s.o.Provider, Step: "lock", Cause: exchange.Unavailable,
-			Description: "another process holds it", Err: err}
+			Description: "waited for another process until the time was up", Err: err,
+			Hint: "if that process hangs, end it; a longer --timeout waits longer"}
 	}
 	if !s.running() {
 		s.mu.Lock()
