@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"strings"
 
@@ -43,6 +44,9 @@ func (s stdin) Assertion(ctx context.Context, _ string) (exchange.Assertion, err
 	text, err := s.read(ctx)
 	if err != nil {
 		return exchange.Assertion{}, s.wrong(err)
+	}
+	if text == "" {
+		return exchange.Assertion{}, s.wrong(errors.New("nothing came in"))
 	}
 	claims, err := jwt.Parse(text)
 	if err != nil {

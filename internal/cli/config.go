@@ -94,7 +94,7 @@ func runValidate(a *app) error {
 	if cfg == nil {
 		return nil
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := a.withNetwork(cfg, cfg.Validate()); err != nil {
 		return err
 	}
 	what := "the environment"

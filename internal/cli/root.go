@@ -63,7 +63,7 @@ until it expires, and shares it between all processes of a job.`,
 	root.SetIn(a.sys.In)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _, _ = a.out.Write([]byte(helpText(cmd))) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpFailed = a.out.send("the help", []byte(helpText(cmd))) })
 	root.SetUsageFunc(func(*cobra.Command) error { return nil })
 	globalFlags(a, root.PersistentFlags())
 

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,8 +84,34 @@ func (a *app) resolve(choose func(*config.Config, string) (*config.Profile, erro
 	}
 	cfg, _ := config.Load(in)
 	p, err := choose(cfg, "")
+	if err != nil {
+		err = a.withNetwork(cfg, err)
+	}
 	cfg, err = a.adopt(cfg, err)
 	return cfg, p, err
+}
+
+// withNetwork adds what is wrong with the CA file and the proxy variables to what
+// is wrong with the configuration. They are read by the client only, which a run
+// with other problems, or one that only checks, never makes.
+func (a *app) withNetwork(cfg *config.Config, err error) error {
+	var problems *config.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err
+	}
+	_, wrong := safehttp.New(safehttp.Options{CAFile: cfg.Global.CAFile, Env: a.env})
+	if wrong == nil {
+		return err
+	}
+	if problems == nil {
+		return networkError(cfg, wrong)
+	}
+	all := &config.Problems{List: slices.Clone(problems.List)}
+	hint := describe(networkError(cfg, wrong)).Hint
+	for text := range strings.SplitSeq(wrong.Error(), "\n") { // one line for each setting
+		all.List = append(all.List, config.Problem{Text: text, Mend: []string{hint}})
+	}
+	return all
 }
 
 // adopt sets up what the configuration decides about this run: the log.
@@ -166,11 +194,15 @@ func (a *app) fillEnds(w *wired, how wiring) error {
 // networkError is about the settings of the client, which are the CA file and the
 // proxy variables. The latter name themselves.
 func networkError(cfg *config.Config, err error) error {
-	e := &exchange.Error{Step: "network settings", Cause: exchange.Usage, Err: err}
-	if strings.HasPrefix(err.Error(), "the CA file") {
-		e.Hint = "the CA file was named by " + cfg.Global.Settings["ca_file"].Origin.String()
+	var hints []string
+	text := err.Error()
+	if strings.HasPrefix(text, "the CA file") {
+		hints = append(hints, "the CA file was named by "+cfg.Global.Settings["ca_file"].Origin.String())
 	}
-	return e
+	if strings.Contains(strings.ToLower(text), "_proxy ") {
+		hints = append(hints, "write a proxy as http://HOST:PORT or https://HOST:PORT, or unset its variable")
+	}
+	return &exchange.Error{Step: "network settings", Cause: exchange.Usage, Err: err, Hint: strings.Join(hints, "\n")}
 }
 
 // identity is the profile's source of assertions.

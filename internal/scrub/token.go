@@ -21,7 +21,7 @@ func CheckToken(s string) error {
 	}
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; !isBase64(c) && c != '.' && c != '~' {
-			return fmt.Errorf("has a character at position %d that no bearer token has", i+1)
+			return fmt.Errorf("has a character at position %d that no token has", i+1)
 		}
 	}
 	return nil
