@@ -15,15 +15,11 @@ import (
 	"github.com/awf-cred/awf-cred/internal/sandbox"
 )
 
-// probe is what a curious agent sees of itself and of the process that started it,
-// written to files; then it becomes the client. As root it looks at its parent as
-// nobody, because root reads everything.
+// probe is what a curious agent sees of itself, written to files; then it becomes
+// the client.
 const probe = `
 env > "$SEEN/environ"
 ls -l /proc/self/fd > "$SEEN/fds" 2>/dev/null
-as=; [ "$(id -u)" = 0 ] && as="setpriv --reuid 65534 --regid 65534 --clear-groups"
-for file in environ mem; do $as head -c 1 /proc/$PPID/$file; done >> "$SEEN/parent" 2>&1
-for folder in fd cwd; do $as ls /proc/$PPID/$folder/; done >> "$SEEN/parent" 2>&1
 exec "$@"`
 
 func TestAnAgentUnderExecFindsNoCredential(t *testing.T) {
@@ -69,15 +65,45 @@ func TestAnAgentUnderExecFindsNoCredential(t *testing.T) {
 						"descriptor %s leads to %s", f[len(f)-1], to)
 				}
 			}
-			if os.Getuid() == 0 {
-				if _, err := os.Stat("/usr/bin/setpriv"); err != nil {
-					t.Log("setpriv is not installed: the agent did not try to read its parent")
-					return
-				}
-			}
-			parent, err := os.ReadFile(filepath.Join(seen, "parent"))
-			require.NoError(t, err)
-			assert.Equal(t, 4, strings.Count(string(parent), "Permission denied"), "environment, memory, descriptors and directory of the parent:\n%s", parent)
 		}
 	})
+}
+
+// TestAnAgentCannotReadItsParent: under the same user, neither environment nor
+// memory, descriptors nor directory of exec can be read. Root reads everything, so
+// both are nobody then.
+func TestAnAgentCannotReadItsParent(t *testing.T) {
+	t.Parallel()
+	want(t, "ci")
+	if runtime.GOOS != "linux" {
+		t.Skip("/proc is Linux's")
+	}
+	w := newWorld(t, (*sandbox.Sandbox).AnthropicEnv, sandbox.With(func(c *sandbox.Config) { c.TLS = false }))
+	argv := []string{copied(t), "exec", "--upstream", anthropicUpstream(w), "--", "sh", "-c", `
+		for file in environ mem; do head -c 1 /proc/$PPID/$file; done
+		for folder in fd cwd; do ls /proc/$PPID/$folder/; done
+		head -c 1 /proc/self/environ >/dev/null && echo "its own can be read"`}
+	env := w.step
+	delete(env, "AWF_CRED_CA_FILE")
+	if os.Getuid() == 0 {
+		argv = append([]string{program(t, "setpriv"), "--reuid", "65534", "--regid", "65534", "--clear-groups"}, argv...)
+		env = env.with(environment{"HOME": "/nonexistent", "TMPDIR": "/tmp"})
+	}
+	got := start(t, "/", env.list(), argv...).wait()
+	assert.Contains(t, got.out, "its own can be read")
+	assert.Equal(t, 4, strings.Count(got.err, "Permission denied"), "environment, memory, descriptors and directory of the parent:\n%s\n%s", got.out, got.err)
+}
+
+// copied is the binary where every user can run it.
+func copied(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "awf-clients-binary")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	data, err := os.ReadFile(binary)
+	require.NoError(t, err)
+	path := filepath.Join(dir, "awf-cred")
+	require.NoError(t, os.WriteFile(path, data, 0o755))
+	return path
 }

@@ -66,6 +66,9 @@ func TestClientsTalkThroughServe(t *testing.T) {
 		assert.Equal(t, 1, counts.Accepted)
 		assert.Zero(t, counts.APIRefused)
 		assert.Zero(t, counts.Endpoints[sandbox.AnthropicRoot], "the client's first look at the base URL is answered by serve")
+		for _, r := range w.sb.Requests(sandbox.Messages) {
+			assert.Contains(t, string(r.Body), `"stream":true`)
+		}
 		w.neverUpstream(s.key)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,10 +58,30 @@ func npm(t *testing.T, name string) group {
 		level = "all"
 	}
 	want(t, level)
+	if why := oldNode(); why != "" {
+		t.Skip(why)
+	}
 	dir, err := groups.install(name)
 	require.NoError(t, err)
 	return group{dir}
 }
+
+// oldNode says why the packages cannot run here; empty when they can.
+var oldNode = sync.OnceValue(func() string {
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return "node is not installed on this machine: the packages need version 20 or later"
+	}
+	version := strings.TrimSpace(string(out))
+	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	if n, err := strconv.Atoi(major); err != nil || n < 20 {
+		return "node is " + version + ": the packages need version 20 or later"
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		return "npm is not installed on this machine"
+	}
+	return ""
+})
 
 // bin is the directory of the programs that a group brings.
 func (g group) bin() string { return filepath.Join(g.dir, "node_modules", ".bin") }
