@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// settle is what every contender is given after its start before it counts as idle.
+const settle = 3 * time.Second
+
 // results are figures by cell, figure and contender, one for each round.
 type results map[string]map[string]map[string][]float64
 
@@ -241,7 +244,7 @@ func (l *lab) streams(all []contender, r results) error {
 			if err != nil {
 				return err
 			}
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(settle)
 			idle, _ := pssKiB(p.cmd.Process.Pid)
 			r.add(cell, "idle MiB", c.name, idle/1024)
 			open, err := l.hold(cell, c.name, p.addr, n, p.cmd.Process.Pid, r)
@@ -311,7 +314,7 @@ func (l *lab) slow(all []contender, r results) error {
 			return err
 		}
 		pid := p.cmd.Process.Pid
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(settle)
 		idle, _ := pssKiB(pid)
 		cmd := l.pinned(1, l.self, "slow", "-target", p.addr, "-n", strconv.Itoa(n))
 		if err := cmd.Start(); err != nil {

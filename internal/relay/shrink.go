@@ -15,6 +15,7 @@ const (
 	shrinkDelay = 500 * time.Millisecond // the burst is over when it brings nothing new
 	shrinkTries = 10                     // or has gone on for so many delays
 	shrinkPause = 10 * time.Second
+	shrinkFirst = time.Second // after the start, which leaves litter of its own
 )
 
 // shrinker owns the goroutine that does it.
@@ -43,6 +44,10 @@ func (s *shrinker) note() {
 
 func (s *shrinker) run() {
 	defer close(s.stopped)
+	if !s.wait(shrinkFirst) {
+		return
+	}
+	shrinkMemory()
 	for {
 		select {
 		case <-s.stop:
@@ -59,7 +64,7 @@ func (s *shrinker) run() {
 			}
 		}
 		s.litter.Store(0)
-		debug.FreeOSMemory()
+		shrinkMemory()
 		if !s.wait(shrinkPause) {
 			return
 		}
@@ -70,6 +75,11 @@ func (s *shrinker) run() {
 			}
 		}
 	}
+}
+
+func shrinkMemory() {
+	debug.FreeOSMemory()
+	dropProgramPages()
 }
 
 func (s *shrinker) wait(d time.Duration) bool {
