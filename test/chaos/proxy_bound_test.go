@@ -146,6 +146,7 @@ func (s *server) open(n int, path string) (list []*upConn, err error) {
 }
 
 func TestF137ManyStreamsThenSIGTERM(t *testing.T) {
+	t.Parallel()
 	c := row(t, "F137", "open streams, then SIGTERM: drained, the rest broken visibly; 0, or 7 if any was cut")
 	n := much(5000, 150)
 	if raiseLimit() < uint64(4*n+200) {
@@ -153,9 +154,13 @@ func TestF137ManyStreamsThenSIGTERM(t *testing.T) {
 	}
 	w := newWorld(t)
 	for _, never := range []int{0, n / 10} {
+		drain := "60s"
+		if never > 0 {
+			drain = itoa(much(10, 2)) + "s"
+		}
 		ends := make(chan struct{})
 		u := streams(t, ends)
-		s := w.serving(u.url(), "--drain-timeout", "10s").live()
+		s := w.serving(u.url(), "--drain-timeout", drain).live()
 		ending, err := s.open(n-never, "/ends")
 		c.that(err == nil, "open: %v", err)
 		cut, err := s.open(never, "/never")
