@@ -68,8 +68,12 @@ func TestF157TheStatusOfTheProgram(t *testing.T) {
 	runs("its own session", `setsid bash -c 'exit 4'; exit $?`, 4)
 	all.Wait()
 	// What the program leaves behind has no proxy any more.
-	r := w.runCmd(w.executing(`(sleep 0.5; ask >/dev/null 2>&1; echo $? >late) >/dev/null 2>&1 & exit 0`))
+	r := w.runCmd(w.executing(`(sleep 0.5; ask; echo $? >.late; mv .late late) >/dev/null 2>&1 & exit 0`))
 	c.that(r.code == 0, "%v", r)
+	late := filepath.Join(w.home, "late")
+	require.Eventually(t, func() bool { return exists(late) }, 30*time.Second, 10*time.Millisecond)
+	text, err := os.ReadFile(late)
+	c.that(err == nil && strings.TrimSpace(string(text)) == "9", "what the program left is answered: %q %v", text, err)
 	c.that(w.replays() == 0, "%d replays", w.replays())
 }
 
