@@ -125,6 +125,9 @@ func formatWords(cmd *cobra.Command) []string {
 		for _, f := range output.Formats {
 			words = append(words, f.Name+"\t"+f.Help)
 		}
+		if cmd.Name() == "token" {
+			words = append(words, output.GCPExecutableFormat+"\tfor Google's libraries")
+		}
 		return words
 	case "mint":
 		return []string{"token", "json"}

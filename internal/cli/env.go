@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -180,26 +181,30 @@ func (a *app) unset(d output.Dialect) error {
 	}
 	var vars []output.Var
 	for _, v := range providers {
-		vars = append(vars, settable(v, p)...)
+		vars = append(vars, a.settable(v, p)...)
 	}
 	return a.emit(d, output.Removals(vars))
 }
 
 // settable are the variables that some form of env sets for a provider.
-func settable(v provider.Provider, p *config.Profile) []output.Var {
+func (a *app) settable(v provider.Provider, p *config.Profile) []output.Var {
 	var set []output.Var
-	values := p.Values
+	values := maps.Clone(p.Values)
 	if values == nil {
 		values = config.Values{}
 	}
+	if values.Get("region") == "" { // the run that set the variables may have had one
+		values["region"] = config.Setting{Value: "any"}
+	}
+	one := exchange.Credential{Provider: v.Name, Kind: v.Kind, AWS: &exchange.AWSKeys{}, ExpiresAt: a.sys.Clock.Now()}
 	for _, consumer := range v.Consumers {
-		vars, err := v.SDKEnv(values, exchange.Credential{Provider: v.Name, Kind: v.Kind, AWS: &exchange.AWSKeys{}}, consumer)
+		vars, err := v.SDKEnv(values, one, consumer)
 		if err != nil {
 			continue
 		}
-		for _, one := range vars {
-			if !one.Unset {
-				set = append(set, one)
+		for _, each := range vars {
+			if !each.Unset {
+				set = append(set, each)
 			}
 		}
 	}
