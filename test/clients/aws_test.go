@@ -27,8 +27,8 @@ func TestAWSClientsSignWithOurCredentials(t *testing.T) {
 	}}
 	claude := client{name: "Claude Code", talker: claudeTalk, command: claudeCode,
 		env: environment{"CLAUDE_CODE_USE_BEDROCK": "1", "ANTHROPIC_MODEL": bedrockModel}}
-	identity := client{name: "AWS CLI, who am I", talker: shellTalk, command: callerIdentity}
-	converse := client{name: "AWS CLI, Bedrock", talker: shellTalk, command: awsConverse}
+	identity := client{name: "AWS CLI, who am I", talker: shellTalk, command: callerIdentity, says: []string{"who"}}
+	converse := client{name: "AWS CLI, Bedrock", talker: shellTalk, command: awsConverse, says: []string{"hello"}}
 	all := []client{bedrock, runtime, claude, identity, converse}
 	direct(t, (*sandbox.Sandbox).AWSEnv, "aws", 1, []form{
 		{"credential_process", func(w *world) environment {

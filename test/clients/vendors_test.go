@@ -4,12 +4,13 @@ package clients
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/awf-cred/awf-cred/internal/sandbox"
 )
@@ -34,7 +35,7 @@ var vendors = []vendor{
 			"invoke " + bedrockModel, "invokeStream " + bedrockARN, "converse " + bedrockARN, "converseStream " + bedrockModel,
 		}},
 		{name: "Claude Code", consumer: "claude-code", talker: claudeTalk, command: claudeCode},
-		{name: "AWS CLI", consumer: "sdk", talker: shellTalk, command: awsConverse},
+		{name: "AWS CLI", consumer: "sdk", talker: shellTalk, command: awsConverse, says: []string{"hello"}},
 	}},
 	{name: "gcp", env: (*sandbox.Sandbox).GCPEnv, host: sandbox.HostVertex, clients: []client{
 		{name: "Anthropic's Vertex SDK", consumer: "sdk", talker: sdkTalk, command: script("vertex", "vertex.mjs"), env: environment{"GATEWAY": "1"}},
@@ -105,16 +106,22 @@ func throughExec(t *testing.T, w *world, v vendor, c client) (*process, string) 
 	return w.start(w.step.prepend(path).with(setTrap(t)).with(c.env), argv...), ""
 }
 
-// awsConverse is the AWS CLI in a loop, where it is new enough to know Bedrock's
-// runtime.
+// oldAWS says that the AWS CLI does not know Bedrock's runtime; empty when it does.
+var oldAWS = sync.OnceValue(func() string {
+	cmd := exec.Command("aws", "bedrock-runtime", "converse")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "AWS_PAGER="}
+	if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), "--model-id") {
+		return "this AWS CLI is too old to know Bedrock's runtime"
+	}
+	return ""
+})
+
+// awsConverse is the AWS CLI in a loop, where it is new enough.
 func awsConverse(t *testing.T) ([]string, string) {
 	want(t, "all")
 	path := program(t, "aws")
-	w := world{t: t, home: t.TempDir()}
-	require.NoError(t, os.Mkdir(w.work(), 0o700))
-	help := w.run(environment{"PATH": path, "HOME": w.home, "AWS_PAGER": "", "PAGER": "cat"}, path, "bedrock-runtime", "converse", "help")
-	if strings.Contains(help.err, "nvalid choice") {
-		t.Skip("this AWS CLI is too old to know Bedrock's runtime")
+	if why := oldAWS(); why != "" {
+		t.Skip(why)
 	}
 	return loop(`aws bedrock-runtime converse --model-id ` + bedrockModel +
 		` --messages '[{"role":"user","content":[{"text":"hello"}]}]' --query 'output.message.content[0].text' --output text`), filepath.Dir(path)
