@@ -64,9 +64,13 @@ and GITHUB_TOKEN, stay; --keep-env and --drop-env change what is removed.`,
 // program, and ends like it.
 func runExec(ctx context.Context, a *app, o *execOptions, argv []string) error {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, child.Forwarded()...)
+	for _, s := range child.Forwarded() {
+		if !signal.Ignored(s) { // what our caller ignored (nohup, a job in the background), the program ignores too
+			signal.Notify(signals, s)
+		}
+	}
 	defer signal.Stop(signals)
-	ignorePipe()
+	defer catchPipe()()
 	serve.Harden(a.isSet("GOGC"))
 
 	path, err := child.Look(argv[0], a.env("PATH"))

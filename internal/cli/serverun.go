@@ -19,7 +19,7 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
-	ignorePipe()
+	defer catchPipe()() // an identity's command must not inherit an ignored signal
 	serve.Harden(a.isSet("GOGC"))
 
 	ctx, drain := context.WithCancel(ctx)

@@ -100,6 +100,17 @@ func (a *app) interruptible(ctx context.Context, run func(context.Context) int) 
 // that a handler needs. patiently replaces it by one before it can be inherited.
 func ignorePipe() { signal.Ignore(syscall.SIGPIPE) }
 
+// catchPipe does the same for commands that start programs: a handler, unlike an
+// ignored signal, is not inherited. What our caller ignored stays ignored.
+func catchPipe() (stop func()) {
+	if signal.Ignored(syscall.SIGPIPE) {
+		return func() {}
+	}
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	return func() { signal.Stop(pipe) }
+}
+
 // interrupt ends the command. A command that is just delivering finishes that: a
 // token that is out is not taken back by a status that says it never came.
 func (a *app) interrupt(s os.Signal, cancel context.CancelCauseFunc, done <-chan int) int {

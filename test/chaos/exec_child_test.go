@@ -66,7 +66,12 @@ func TestF157TheStatusOfTheProgram(t *testing.T) {
 	runs("another group", `exec 2>/dev/null; set -m; (exit 3) & wait $!; exit 6`, 6)
 	runs("a grandchild asks", `(ask | head -1 | grep -q 200) || exit 1; exit 5`, 5)
 	runs("its own session", `setsid bash -c 'exit 4'; exit $?`, 4)
+	runs("a pipe without reader", "yes | head -1 >/dev/null; exit ${PIPESTATUS[0]}", 141)
 	all.Wait()
+	// What the caller ignored, the program ignores too, as without us: nohup.
+	ignoring := w.under("bash", "-c", `trap '' HUP INT; exec "$0" "$@"`).executing(`kill -HUP $$; kill -INT $$; exit 3`)
+	r0 := w.runCmd(ignoring)
+	c.that(r0.code == 3, "HUP and INT that the caller ignores: %v", r0)
 	// What the program leaves behind has no proxy any more.
 	r := w.runCmd(w.executing(`(sleep 0.5; ask; echo $? >.late; mv .late late) >/dev/null 2>&1 & exit 0`))
 	c.that(r.code == 0, "%v", r)

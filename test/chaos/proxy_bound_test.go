@@ -149,8 +149,8 @@ func TestF137ManyStreamsThenSIGTERM(t *testing.T) {
 	t.Parallel()
 	c := row(t, "F137", "open streams, then SIGTERM: drained, the rest broken visibly; 0, or 7 if any was cut")
 	n := much(5000, 150)
-	if raiseLimit() < uint64(4*n+200) {
-		t.Skipf("needs %d descriptors", 4*n+200)
+	if raiseLimit() < uint64(2*n+500) {
+		t.Skipf("needs %d descriptors", 2*n+500)
 	}
 	w := newWorld(t)
 	for _, never := range []int{0, n / 10} {
