@@ -242,7 +242,7 @@ func TestTheProgramEndsWithUs(t *testing.T) {
 		t.Skip("Linux only")
 	}
 	sb := sandbox.Start(t)
-	cmd := execProgram(t, sb, `trap 'ask 2>/dev/null || echo refused; exit' TERM; echo ready; while :; do sleep 0.05; done`)
+	cmd := execProgram(t, sb, `trap 'trap "" TERM; ask 2>/dev/null || echo refused; exit' TERM; echo ready; while :; do sleep 0.05; done`)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

@@ -217,7 +217,7 @@ func TestF160WeAreKilled(t *testing.T) {
 	t.Parallel()
 	c := row(t, "F160", "SIGKILL of exec: the program gets SIGTERM, its requests are refused, it learns no credential")
 	w := newWorld(t)
-	cmd := w.executing(`trap 'ask 2>/dev/null || echo refused; env | grep -c "sk-ant-oat01\|eyJ0"; exit' TERM; echo ready; while :; do sleep 0.05; done`)
+	cmd := w.executing(`trap 'trap "" TERM; ask 2>/dev/null || echo refused; env | grep -c "sk-ant-oat01\|eyJ0"; exit' TERM; echo ready; while :; do sleep 0.05; done`)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	p := w.start(cmd)
