@@ -253,7 +253,11 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, err)
 	status, _ = w.do(http.DefaultClient, head)
 	require.Equal(t, 200, status)
-	_, text := w.get(*w.ready.Admin + "/metrics")
+	var text string
+	require.Eventually(t, func() bool { // a request counts when it has ended, a moment after its answer
+		_, text = w.get(*w.ready.Admin + "/metrics")
+		return strings.Contains(text, `code="200"} 3`+"\n") && strings.Contains(text, `code="403"} 1`+"\n")
+	}, 10*time.Second, time.Millisecond, "%s", &text)
 
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
