@@ -30,7 +30,8 @@ type app struct {
 	failed                  int  // the exit status of every failure, 0: that of its class
 	quiet, verbose, version bool // the flags
 
-	helpFailed error // the help was asked for and could not be delivered
+	warned     []string // warnings about the configuration that were given
+	helpFailed error    // the help was asked for and could not be delivered
 }
 
 func newApp(sys System) *app {

@@ -122,7 +122,10 @@ func (a *app) adopt(cfg *config.Config, err error) (*config.Config, error) {
 		return cfg, err
 	}
 	for _, text := range cfg.Warnings {
-		a.log.Warn(text)
+		if !slices.Contains(a.warned, text) { // some commands read the configuration twice
+			a.warned = append(a.warned, text)
+			a.log.Warn(text)
+		}
 	}
 	return cfg, nil
 }

@@ -40,6 +40,12 @@ func TestAnAssertionIsClaimedOnce(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, first, "a claim that was released is free again")
 	}
+	names, err := filepath.Glob(filepath.Join(d.Path(), "ledger", "*"))
+	require.NoError(t, err)
+	require.Len(t, names, 3)
+	for _, name := range names {
+		assert.Len(t, filepath.Base(name), 32, "errors name the file, and no digest is printed whole")
+	}
 }
 
 func TestTheLedgerSurvivesACacheClearAndForgetsThePast(t *testing.T) {
