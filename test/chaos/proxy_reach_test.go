@@ -55,7 +55,8 @@ func closedPort(t *testing.T) string {
 }
 
 // deafPort is an address that lets no connection come about: its queue is full.
-func deafPort(t *testing.T) string {
+func deafPort(c *check) string {
+	t := c.t
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -72,8 +73,8 @@ func deafPort(t *testing.T) string {
 		}
 		t.Cleanup(func() { _ = c.Close() })
 	}
-	t.Skip("this kernel takes connections beyond the queue")
-	return ""
+	c.note("no connection: not staged, this kernel takes connections beyond the queue")
+	return closedPort(t)
 }
 
 func TestF130AnUpstreamThatCannotBeReached(t *testing.T) {
@@ -98,10 +99,13 @@ func TestF130AnUpstreamThatCannotBeReached(t *testing.T) {
 		{"expired certificate", tlsServer(t, expired), 2 * time.Second, "x509", false},
 		{"wrong name", tlsServer(t, wrong), 2 * time.Second, "example.test", false},
 		{"no handshake", "https://" + silent.ln.Addr().String(), 11 * time.Second, "handshake", true},
-		{"no connection", "https://" + deafPort(t), 11 * time.Second, "127.0.0.1", true},
+		{"no connection", "https://" + deafPort(c), 11 * time.Second, "127.0.0.1", true},
 	}
 	var all sync.WaitGroup
 	for _, one := range cases {
+		if one.slow && !full {
+			continue
+		}
 		s := w.fresh().serving(one.upstream, "--ca-file", w.sb.CAFile()).live()
 		all.Go(func() {
 			begun := time.Now()
@@ -237,6 +241,9 @@ func TestF142AProxyInFront(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for name, handle := range cases {
+		if name == "hangs" && !full {
+			continue
+		}
 		address := closedPort(t)
 		if handle != nil {
 			address = newUpstream(t, handle).ln.Addr().String()
