@@ -21,7 +21,9 @@ import (
 
 	"github.com/awf-cred/awf-cred/internal/proxy"
 	"github.com/awf-cred/awf-cred/internal/serve"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/secret"
+	"github.com/awf-cred/awf-cred/pkg/tokensource"
 )
 
 // withLogs is a world whose hub writes an audit log and an access log.
@@ -95,6 +97,16 @@ func TestAuditLogOfARefusal(t *testing.T) {
 		events = append(events, fmt.Sprint(line["event"], " ", line["outcome"], " ", line["class"]))
 	}
 	assert.Equal(t, []string{"mint ok <nil>", "exchange failed refused", "refusal failed refused", "refresh failed refused"}, events)
+}
+
+func TestAuditLogOfOddText(t *testing.T) {
+	t.Parallel()
+	w, audit, _ := withLogs(t)
+	const odd = "repo:a\u202e/\u2028\x1b[31m\x7fé😀"
+	w.hub.Source(serve.Account{Profile: "p"})(tokensource.Event{Kind: "mint", Assertion: exchange.Assertion{Subject: odd}})
+	got := lines(t, audit) // which looks for bytes that steer a terminal
+	require.Len(t, got, 1)
+	assert.Equal(t, odd, got[0]["subject"])
 }
 
 func TestAccessLog(t *testing.T) {

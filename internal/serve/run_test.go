@@ -192,10 +192,10 @@ func TestReadinessIsTruthful(t *testing.T) {
 	assert.Contains(t, body, `"retryable":true`)
 	w.fail(nil)
 	w.awaitReady()
+	status, body = w.get(w.url() + "/health")
+	assert.Equal(t, 200, status, "before any request was served: "+body)
 	status, body = w.message(w.url())
 	assert.Equal(t, 200, status, body)
-	status, _ = w.get(w.url() + "/health")
-	assert.Equal(t, 200, status)
 	require.NoError(t, w.end())
 	close(said)
 	for s := range said {

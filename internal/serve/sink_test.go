@@ -189,6 +189,24 @@ func TestASinkThatFailsDisturbsNoOtherAndRetries(t *testing.T) {
 	assert.Equal(t, 200, status, body)
 }
 
+func TestTheNewestCredentialWins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock, w.lifetime = fastClock{time.Now(), 200}, time.Minute // renewed every 200 ms or so; the sink's pause is 1 s
+	written := make(chan exchange.Credential, 16)
+	w.start(func(o *serve.Options) {
+		o.Sinks = []serve.Sink{{Profile: "p", Name: "full", Check: func() error { return nil }, Write: func(_ context.Context, c exchange.Credential) error {
+			select {
+			case written <- c:
+			default:
+			}
+			return errors.New("no space left")
+		}}}
+	})
+	first, second := <-written, <-written
+	assert.False(t, second.Same(first), "what could not be written is forgotten when the next one comes")
+}
+
 func TestAnIdentityTokenIsMintedAheadOfItsEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
