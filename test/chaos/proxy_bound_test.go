@@ -237,7 +237,7 @@ func TestF138NoDescriptorsLeft(t *testing.T) {
 
 func TestF139LittleMemory(t *testing.T) {
 	t.Parallel()
-	c := row(t, "F139", "256 streams within 64 MiB")
+	c := row(t, "F139", "256 streams within 64 MiB (GOMEMLIMIT, and the most that was in RAM)")
 	w := newWorld(t)
 	ends := make(chan struct{})
 	u := streams(t, ends)

@@ -23,7 +23,7 @@ import (
 
 // leavers tries again and again how soon the upstream learns that a client left,
 // and returns the times, shortest first.
-func leavers(s *server, tries int, request string, arrived <-chan *upConn) (times []time.Duration, err error) {
+func leavers(s *server, tries int, request string, half bool, arrived <-chan *upConn) (times []time.Duration, err error) {
 	for range tries {
 		c, err := net.DialTimeout("tcp", s.address, 10*time.Second)
 		if err != nil {
@@ -39,12 +39,17 @@ func leavers(s *server, tries int, request string, arrived <-chan *upConn) (time
 			return nil, errors.New("the request does not come to the upstream")
 		}
 		left := time.Now()
-		_ = c.Close()
+		if half {
+			_ = c.(*net.TCPConn).CloseWrite()
+		} else {
+			_ = c.Close()
+		}
 		if !up.gone(10 * time.Second) {
 			return nil, errors.New("the upstream is not told")
 		}
 		times = append(times, time.Since(left))
 		_ = up.Close()
+		_ = c.Close()
 	}
 	slices.Sort(times)
 	return times, nil
@@ -80,12 +85,14 @@ func TestF131AnUpstreamThatNeverAnswers(t *testing.T) {
 		"chunked":   "POST /upload HTTP/1.1\r\nHost: " + s.address + "\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
 		"with body": s.request("POST", "/silent", askBody),
 	} {
-		times, err := leavers(s, much(30, 5), request, arrived)
-		if !c.that(err == nil, "%s: %v", name, err) {
-			continue
+		for _, half := range []bool{false, true} {
+			times, err := leavers(s, much(30, 5), request, half, arrived)
+			if !c.that(err == nil, "%s, half closed %v: %v", name, half, err) {
+				continue
+			}
+			c.that(times[len(times)/2] < 100*time.Millisecond, "%s, half closed %v: the upstream learns after %v", name, half, times)
+			c.note("%s, half closed %v: median %v, longest %v", name, half, times[len(times)/2].Round(time.Microsecond), times[len(times)-1].Round(time.Microsecond))
 		}
-		c.that(times[len(times)/2] < 100*time.Millisecond, "%s: the upstream learns after %v", name, times)
-		c.note("%s: median %v, longest %v", name, times[len(times)/2].Round(time.Microsecond), times[len(times)-1].Round(time.Microsecond))
 	}
 	s.await("back", func() bool { return s.metric("go_goroutines") <= goroutines+1 && s.metric("process_open_fds") <= fds+1 })
 	c.that(s.metric("go_goroutines") <= goroutines+1, "goroutines: %v before, %v now", goroutines, s.metric("go_goroutines"))
@@ -249,41 +256,51 @@ func TestF143AnIdleConnectionThatEnds(t *testing.T) {
 	t.Parallel()
 	c := row(t, "F143", "the upstream closes idle connections at the moment of use: no error for requests that can be repeated")
 	w := newWorld(t)
-	u := newUpstream(t, func(up *upConn) {
-		for n := 0; n < 2; n++ {
-			_, body, err := up.next()
-			if err != nil {
-				return
-			}
-			up.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
-			// Without a word, at any moment in which the next request may be on its way.
-			if n == 1 || up.n%2 == 0 {
-				sleep(time.Duration(up.n%40) * 10 * time.Microsecond)
-				return
-			}
+	certificate, err := w.sb.IssueCertificate(sandbox.Certificate{})
+	require.NoError(t, err)
+	for _, secure := range []bool{false, true} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		base := "http://" + ln.Addr().String()
+		if secure {
+			ln, base = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate}}), "https://"+ln.Addr().String()
 		}
-	})
-	s := w.serving(u.url()).live()
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	bad := map[string]int{}
-	const clients = 8
-	tries := much(10_000, 400) / clients
-	for range clients {
-		all.Go(func() {
-			for range tries {
-				status, body := s.post(askBody)
-				if status != 200 || body != askBody {
-					mu.Lock()
-					bad[fmt.Sprint(status, " ", body[:min(len(body), 200)])]++
-					mu.Unlock()
+		u := upstreamOn(t, ln, func(up *upConn) {
+			for n := range 2 {
+				_, body, err := up.next()
+				if err != nil {
+					return
+				}
+				up.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+				// Without a word, at any moment in which the next request may be on its way.
+				if n == 1 || up.n%2 == 0 {
+					sleep(time.Duration(up.n%40) * 10 * time.Microsecond)
+					return
 				}
 			}
 		})
+		s := w.fresh().serving(base, "--ca-file", w.sb.CAFile()).live()
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		bad := map[string]int{}
+		const clients = 8
+		tries := much(5_000, 200) / clients
+		for range clients {
+			all.Go(func() {
+				for range tries {
+					status, body := s.post(askBody)
+					if status != 200 || body != askBody {
+						mu.Lock()
+						bad[fmt.Sprint(status, " ", body[:min(len(body), 200)])]++
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		all.Wait()
+		c.that(len(bad) == 0, "TLS %v: errors: %v", secure, bad)
+		c.note("TLS %v: %d requests over %d upstream connections", secure, tries*clients, u.connections())
 	}
-	all.Wait()
-	c.that(len(bad) == 0, "errors: %v", bad)
-	c.note("%d requests over %d upstream connections", tries*clients, u.connections())
 }
 
 func TestF134AnAnswerThatIsReadLater(t *testing.T) {

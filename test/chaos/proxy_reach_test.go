@@ -141,7 +141,7 @@ func tlsServer(t *testing.T, certificate tls.Certificate) string {
 
 func TestF140ACertificateThatChanges(t *testing.T) {
 	t.Parallel()
-	c := row(t, "F140", "the upstream's certificate is of another CA: new connections follow the file after SIGHUP, old ones finish")
+	c := row(t, "F140", "the upstream's certificate is of another CA: new connections follow the file after SIGHUP, old ones finish (another address is not staged: it needs a resolver)")
 	w := newWorld(t)
 	other := sandbox.Start(t)
 	first, err := w.sb.IssueCertificate(sandbox.Certificate{})
