@@ -23,7 +23,7 @@ import (
 
 // bound is how long one client may take. They answer in seconds; the machine may
 // be busy.
-const bound = 2 * time.Minute
+const bound = 3 * time.Minute
 
 // marker names the variable by which a process of this run is known.
 const marker = "CLIENTS_RUN"
