@@ -25,6 +25,7 @@ type app struct {
 
 	cmd        *cobra.Command // the command that runs, nil while arguments are read
 	cfg        *config.Config // nil until it was read
+	provider   string         // of the profile in force, empty while it is not known
 	completing bool           // the shell asks for completions
 
 	failed                  int  // the exit status of every failure, 0: that of its class

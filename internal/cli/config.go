@@ -55,6 +55,9 @@ func runShow(a *app, o showOptions) error {
 	}
 	var settings []output.Setting
 	for _, s := range cfg.Settings(p) {
+		if s.Name == "audience" && s.Value == "" && p.Static == nil {
+			s.Value = audienceOf(p) // the provider's own, which config does not know
+		}
 		settings = append(settings, output.Setting{Name: s.Name, Value: s.Value, Origin: s.Origin.String()})
 	}
 	if o.format == "json" {

@@ -72,6 +72,9 @@ func (a *app) fail(err error, asJSON bool) int {
 		return statusPIPE
 	}
 	f := describe(err)
+	if a.provider != "" {
+		f.Provider = a.provider // also where it was the mint, or a setting, that failed
+	}
 	if a.failed != 0 {
 		f.Code = a.failed
 	}

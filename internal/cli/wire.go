@@ -84,6 +84,9 @@ func (a *app) resolve(choose func(*config.Config, string) (*config.Profile, erro
 	}
 	cfg, _ := config.Load(in)
 	p, err := choose(cfg, "")
+	if p != nil {
+		a.provider = p.Provider
+	}
 	if err != nil {
 		err = a.withNetwork(cfg, err)
 	}
