@@ -75,7 +75,17 @@ soak: build ## Ten minutes of serve under load with 60 s tokens
 
 .PHONY: clients
 clients: build ## Unmodified SDKs and agent CLIs against the sandbox (installs them by npm)
-	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_CLIENTS=all $(GO) test -count=1 -timeout 60m -v ./test/clients/...
+	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_CLIENTS=all $(GO) test -count=1 -parallel 6 -timeout 60m -v ./test/clients
+
+.PHONY: clients-ci
+clients-ci: build ## The eight of them that every check runs
+	AWF_TEST_BINARY=$(BIN)/awf-cred AWF_CLIENTS=ci $(GO) test -count=1 -parallel 6 -timeout 30m ./test/clients
+
+.PHONY: minio
+minio: build ## An STS that is not ours takes our exchange (builds MinIO; minutes)
+	@dir=$${AWF_CLIENTS_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/awf-cred-clients}; mkdir -p "$$dir"; \
+	$(GO) -C test/clients/minio build -o "$$dir/minio" github.com/minio/minio; \
+	AWF_MINIO="$$dir/minio" AWF_TEST_BINARY=$(BIN)/awf-cred $(GO) test -count=1 -timeout 10m -v -run ForeignSTS ./test/clients
 
 ##@ Quality
 .PHONY: lint
@@ -94,8 +104,15 @@ docs-check: ## Fail if the generated documentation is not up to date
 
 ##@ Measurements
 .PHONY: bench
-bench: build ## Measure start-up against empty Go programs (docs/performance.md)
-	$(GO) run ./bench/startup $(BIN)/awf-cred
+bench: bench-startup bench-proxy ## Both measurements of docs/performance.md (about half an hour)
+
+.PHONY: bench-startup
+bench-startup: build ## Start-up in turn with empty Go programs
+	CGO_ENABLED=0 $(GO) run ./bench/startup $(BIN)/awf-cred
+
+.PHONY: bench-proxy
+bench-proxy: build ## serve in turn with nginx, haproxy and ReverseProxy (installs them)
+	CGO_ENABLED=0 $(GO) run ./bench/proxy -awf $(BIN)/awf-cred
 
 ##@ Release
 .PHONY: release-check
