@@ -1,5 +1,7 @@
 package relay
 
+import "encoding/binary"
+
 // Character classes of RFC 9110 section 5.6.2 (token) and 5.5 (field value), one
 // table, so that a head is checked in one pass.
 const (
@@ -50,6 +52,21 @@ func all(p []byte, class uint8) bool {
 		}
 	}
 	return true
+}
+
+// isValue is all(p, classValue), eight bytes at a time: field values are most of a
+// head. A word is looked at closely only if it may hold a control byte.
+func isValue(p []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for len(p) >= 8 {
+		x := binary.LittleEndian.Uint64(p)
+		del := x ^ 0x7f*ones
+		if ((x-0x20*ones)&^x|(del-ones)&^del)&highs != 0 && !all(p[:8], classValue) {
+			return false
+		}
+		p = p[8:]
+	}
+	return all(p, classValue)
 }
 
 func isToken(p []byte) bool { return len(p) > 0 && all(p, classToken) }

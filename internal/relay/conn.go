@@ -271,6 +271,13 @@ func (c *clientConn) grow() bool {
 		in.r = 0
 		return true
 	}
+	if len(in.b) < headSize { // the little that was read beyond a body
+		b := c.srv.buffers.getHead()
+		w := copy(b, in.b[:in.w])
+		c.dropInput()
+		c.in = inbuf{b: b, w: w}
+		return true
+	}
 	size := min(2*len(in.b), max(headSize, c.srv.o.MaxHeaderBytes))
 	if size <= len(in.b) {
 		size = len(in.b) + headSize

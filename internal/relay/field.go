@@ -108,7 +108,7 @@ func parseField(line []byte) (f Field, ok bool) {
 		return f, false
 	}
 	f.Name, f.Value = line[:i], trim(line[i+1:])
-	return f, all(f.Value, classValue)
+	return f, isValue(f.Value)
 }
 
 // options are what Connection fields say.

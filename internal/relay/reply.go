@@ -162,8 +162,11 @@ func (c *clientConn) deliver(up *upConn) (again, keep bool) {
 	err := c.deliverFirst(up, keep)
 	if err == nil && !m.done {
 		err = c.stream(up)
-		began = now()
-		c.srv.shrink.note()
+		end := now()
+		if end.Sub(began) >= longStream {
+			c.srv.shrink.note()
+		}
+		began = end
 	}
 	leftover := r.w > r.r
 	c.releaseReply()
@@ -313,7 +316,8 @@ func (c *clientConn) lighten() {
 
 // breakOff ends the client's connection so that it cannot take what it has for a
 // whole answer: without the last chunk or the missing bytes, or by a reset where
-// the end of the connection would have been the end of the body.
+// the end of the connection would have been the end of the body. (A unix socket
+// knows no reset: an HTTP/1.0 client on one cannot be told.)
 func (c *clientConn) breakOff(err error) {
 	c.sum.Broken = true
 	if c.isGone() {

@@ -14,8 +14,9 @@ const (
 	shrinkAfter = 256
 	shrinkDelay = 500 * time.Millisecond // the burst is over when it brings nothing new
 	shrinkTries = 10                     // or has gone on for so many delays
-	shrinkPause = 10 * time.Second
+	shrinkPause = 3 * time.Second
 	shrinkFirst = time.Second // after the start, which leaves litter of its own
+	longStream  = time.Second // a shorter one used what others had left
 )
 
 // shrinker owns the goroutine that does it.
