@@ -142,7 +142,11 @@ func TestF110ShortLifetimes(t *testing.T) {
 	t.Parallel()
 	c := row(t, "F110", "short lifetimes in real time (a day is in virtual time): 0 expired sent, 0 failed, exchanges at most the optimum and 1")
 	var all sync.WaitGroup
-	for _, life := range []time.Duration{14 * time.Second, 16 * time.Second, 60 * time.Second} {
+	lives := []time.Duration{16 * time.Second, 60 * time.Second}
+	if full { // leaves little time between the earliest renewal and the end
+		lives = append(lives, 14*time.Second)
+	}
+	for _, life := range lives {
 		w := newWorld(t)
 		i := newIssuer(t, life)
 		s := w.with(i.env()).serving(i.URL).live()

@@ -28,7 +28,7 @@ func TestStreamsAcrossRotationsAndSIGTERM(t *testing.T) {
 	clients := pick(1000, 60)
 	// A token of 60 s is replaced after 39 to 45 s; serve replaces none sooner
 	// than 10 s after the last.
-	life, rotations, pause := pick(60*time.Second, 14*time.Second), pick(3, 1), pick(400*time.Millisecond, 100*time.Millisecond)
+	life, rotations, pause := pick(60*time.Second, 16*time.Second), pick(3, 1), pick(400*time.Millisecond, 100*time.Millisecond)
 	sb := sandbox.Start(t)
 	v := newVendor(t, sb, life)
 	s := serve(t, v.env(), "--upstream", v.api.URL, "--ca-file", sb.CAFile(), "--drain-timeout", "60s")
