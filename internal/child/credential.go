@@ -26,6 +26,8 @@ var credentials = map[string]struct{}{
 	"AWS_ACCESS_KEY": {}, "AWS_SECRET_KEY": {}, "AWS_CREDENTIAL_EXPIRATION": {}, "AWS_BEARER_TOKEN_BEDROCK": {},
 	"AWS_WEB_IDENTITY_TOKEN_FILE": {}, "AWS_CONTAINER_CREDENTIALS_FULL_URI": {}, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": {},
 	"AWS_CONTAINER_AUTHORIZATION_TOKEN": {}, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": {},
+	// A name only, but it chooses credentials of the user's files before ours.
+	"AWS_PROFILE": {}, "AWS_DEFAULT_PROFILE": {},
 }
 
 // prefixes are families of which every member goes: GitHub's request variables,

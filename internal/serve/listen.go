@@ -43,9 +43,12 @@ func taken(failure, cause error) error {
 
 // hostOf takes HOST:PORT apart.
 func hostOf(address string) (string, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", usage("listen %q: expected HOST:PORT or unix:PATH", address)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return "", usage("listen %q: %q is not a port from 0 to 65535", address, port)
 	}
 	return host, nil
 }
