@@ -181,6 +181,7 @@ func TestU23BytesBehindAnAnswer(t *testing.T) {
 	w := newWorld(t)
 	poison := "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 	for name, delay := range map[string]time.Duration{"at once": 0, "a moment later": 30 * time.Millisecond} {
+		said := make(chan struct{}, 1)
 		u := newUpstream(t, func(up *upConn) {
 			for {
 				r, _, err := up.next()
@@ -194,18 +195,19 @@ func TestU23BytesBehindAnAnswer(t *testing.T) {
 				}
 				if delay == 0 {
 					up.say(reply + poison)
-					continue
+				} else {
+					up.say(reply)
+					sleep(delay)
+					up.say(poison)
 				}
-				up.say(reply)
-				sleep(delay)
-				up.say(poison)
+				said <- struct{}{}
 			}
 		})
 		s := w.serving(u.url()).live()
 		for range much(50, 5) {
 			head, body, err := s.fetch("GET", "/first")
 			c.that(err == nil && body == "/first", "%s: %q %q %v", name, head, body, err)
-			sleep(2 * delay)
+			<-said // what comes after the next request was sent could be its answer
 			c.unmixed(s, name)
 		}
 	}
