@@ -23,21 +23,22 @@ type LogFile struct {
 	spare  bytes.Buffer
 	out    io.WriteCloser
 	failed bool
-	full   chan struct{}
+	some   chan struct{} // the first line of a batch was added
+	full   chan struct{} // a batch is large
 
 	writing sync.Mutex // held while a batch is written, so that batches keep their order
 }
 
 // A batch is written when it is this old or this large.
 const (
-	batchAge   = 200 * time.Millisecond
+	batchAge   = 20 * time.Millisecond
 	batchBytes = 32 << 10
 	mostBytes  = 4 << 20 // of lines that wait for a slow disk; what is more is lost
 )
 
 // OpenLog opens a log: the file at path, 0600, or with "-" out.
 func OpenLog(path string, out io.Writer, log *slog.Logger) (*LogFile, error) {
-	l := &LogFile{log: log, full: make(chan struct{}, 1)}
+	l := &LogFile{log: log, some: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 	l.open = func() (io.WriteCloser, error) { return openAppend(path) }
 	if path == "-" {
 		l.open = func() (io.WriteCloser, error) { return keepOpen{out}, nil }
@@ -55,17 +56,26 @@ func (keepOpen) Close() error { return nil }
 // line adds a line; write appends it, with its end, to the buffer.
 func (l *LogFile) line(write func(b *bytes.Buffer)) {
 	l.mu.Lock()
+	first := l.b.Len() == 0
 	lost := l.b.Len() > mostBytes
 	if !lost {
 		write(&l.b)
 	}
 	large := l.b.Len() > batchBytes
 	l.mu.Unlock()
+	if first {
+		signal(l.some)
+	}
 	if large {
-		select {
-		case l.full <- struct{}{}:
-		default:
-		}
+		signal(l.full)
+	}
+}
+
+// signal tells who waits for c, once however often.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -105,18 +115,22 @@ func (l *LogFile) Reopen() error {
 	return nil
 }
 
-// run writes batches until ctx ends, and then the rest.
+// run writes batches until ctx ends, and then the rest. An idle log wakes nobody.
 func (l *LogFile) run(ctx context.Context) {
-	ticker := time.NewTicker(batchAge)
-	defer ticker.Stop()
 	for {
 		select {
-		case <-ticker.C:
-		case <-l.full:
+		case <-l.some:
 		case <-ctx.Done():
 			l.Flush()
 			return
 		}
+		t := time.NewTimer(batchAge)
+		select {
+		case <-t.C:
+		case <-l.full:
+		case <-ctx.Done():
+		}
+		t.Stop()
 		l.Flush()
 	}
 }
