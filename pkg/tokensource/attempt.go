@@ -150,8 +150,10 @@ func (s *Source) exchange(ctx context.Context, a exchange.Assertion) (exchange.C
 	case late(ctx):
 		err = s.lateError("exchange")
 	case !c.NoStore && s.left(c) <= 0:
-		err = &exchange.Error{Provider: s.o.Provider, Step: "exchange", Cause: exchange.Refused, RequestID: c.RequestID,
-			Description: "the credential had expired when it arrived"}
+		// An exchanger refuses a lifetime of nothing; here ours passed while the answer
+		// was on its way: a slow network, a suspended machine, a clock that was set.
+		err = &exchange.Error{Provider: s.o.Provider, Step: "exchange", Cause: exchange.Unavailable, RequestID: c.RequestID,
+			Description: "the credential had expired when it arrived", Retries: exchange.RetryAlways}
 	}
 	s.observe(Event{Kind: "exchange", Assertion: a, Lifetime: c.Lifetime(), Duration: s.since(start),
 		RequestID: c.RequestID, Err: err})

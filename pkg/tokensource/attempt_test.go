@@ -205,11 +205,11 @@ func TestAnAssertionIsSentOnceWithoutALedgerToo(t *testing.T) {
 	})
 }
 
-func TestAnAnswerThatExpiredOnTheWayIsRefused(t *testing.T) {
+func TestAnAnswerThatExpiredOnTheWayIsNotHandedOut(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context, w *world) {
 		w.lifetime, w.took = time.Second, 2*time.Second
 		_, err := w.source().Credential(ctx)
-		require.ErrorIs(t, err, exchange.Refused)
+		require.ErrorIs(t, err, exchange.Unavailable)
 		assert.ErrorContains(t, err, "expired when it arrived")
 		assert.Empty(t, w.entries)
 	})
