@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command proxy measures awf-cred serve against nginx, haproxy, a tuned
 // httputil.ReverseProxy and a direct connection, in one run on one machine.
 //
