@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -47,7 +48,7 @@ func hostOf(address string) (string, error) {
 	if err != nil {
 		return "", usage("listen %q: expected HOST:PORT or unix:PATH", address)
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", usage("listen %q: %q is not a port from 0 to 65535", address, port)
 	}
 	return host, nil
