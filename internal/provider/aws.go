@@ -109,7 +109,7 @@ func newAWS(v config.Values, d Deps) (tokensource.Exchanger, error) {
 		RoleARN:       v.Get("role_arn"),
 		Region:        v.Get("region"),
 		SessionName:   name,
-		Duration:      seconds(v.Get("duration")),
+		Duration:      Seconds(v.Get("duration")),
 		SessionPolicy: v.Get("session_policy"),
 		PolicyARNs:    list(v.Get("policy_arns")),
 		UseFIPS:       v.Get("use_fips") == "true",

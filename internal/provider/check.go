@@ -31,8 +31,8 @@ func eachOf(check func(string) error) func(string) error {
 	}
 }
 
-// seconds reads a whole number of seconds, or a duration; 0 for an empty value.
-func seconds(value string) time.Duration {
+// Seconds reads a setting that is a whole number of seconds, or a duration; 0 for an empty value.
+func Seconds(value string) time.Duration {
 	if n, err := strconv.ParseInt(value, 10, 32); err == nil {
 		return time.Duration(n) * time.Second
 	}

@@ -99,7 +99,7 @@ func gcpParams(v config.Values) exchange.GCPParams {
 		WorkloadIdentityProvider: v.Get("workload_identity_provider"),
 		ServiceAccount:           v.Get("service_account"),
 		Scopes:                   list(v.Get("scope")),
-		TokenLifetime:            seconds(v.Get("token_lifetime")),
+		TokenLifetime:            Seconds(v.Get("token_lifetime")),
 		Delegates:                list(v.Get("delegates")),
 		UniverseDomain:           v.Get("universe_domain"),
 		QuotaProject:             v.Get("quota_project"),

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/awf-cred/awf-cred/internal/atomicfile"
@@ -147,13 +146,7 @@ func (s SinkSpec) gcp(exchange.Credential) ([]byte, error) {
 	account := output.GCPAccount{
 		Provider: v.Get("workload_identity_provider"), ServiceAccount: v.Get("service_account"), Universe: v.Get("universe_domain"),
 		TokenURL: v.Get("token_url"), IAMURL: v.Get("iam_url"), QuotaProject: v.Get("quota_project"), Command: s.Program,
-	}
-	if text := v.Get("token_lifetime"); text != "" {
-		if d, err := time.ParseDuration(text); err == nil {
-			account.Lifetime = int64(d / time.Second)
-		} else if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			account.Lifetime = n
-		}
+		Lifetime: int64(provider.Seconds(v.Get("token_lifetime")) / time.Second),
 	}
 	return output.GCPFile(account)
 }
