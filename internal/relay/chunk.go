@@ -61,7 +61,7 @@ func (c *chunks) framing(b byte) bool {
 	case chunkSize:
 		if classes[b]&classHex != 0 {
 			c.digits++
-			if c.digits > 16 || c.left > 1<<58 {
+			if c.digits > 16 || c.left >= 1<<57 {
 				return false
 			}
 			c.left = c.left<<4 | int64(unhex(b))
@@ -108,7 +108,9 @@ func (c *chunks) sizeEnd(b byte) bool {
 	case b == ' ' || b == '\t':
 		c.state = chunkPad
 		return true
-	case b == ';':
+	case b == ';' && c.state == chunkSize:
+		// A blank before the semicolon is grammar, but some readers refuse it,
+		// net/http among them.
 		c.state = chunkExt
 		return true
 	}

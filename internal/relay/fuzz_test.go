@@ -254,7 +254,7 @@ func moveReply(h *ReplyHead, bodyless bool, minor int, in []byte, size int) (out
 
 // FuzzChunks compares the chunk reader with net/http's in both strictnesses.
 func FuzzChunks(f *testing.F) {
-	for _, s := range []string{"5\r\nhello\r\n0\r\n\r\n", "A;x=\"y\"\r\n0123456789\r\n00\r\n", "5 \r\nhello\r\n0\r\n", "fffffffffffffff\r\n", "10000000000000000\r\n"} {
+	for _, s := range []string{"5\r\nhello\r\n0\r\n\r\n", "A;x=\"y\"\r\n0123456789\r\n00\r\n", "5 \r\nhello\r\n0\r\n", "0 ;x\r\n", "fffffffffffffff\r\n", "10000000000000000\r\n"} {
 		f.Add([]byte(s), true)
 		f.Add([]byte(s), false)
 	}
