@@ -62,11 +62,16 @@ func markSecret(s string, hidden []bool, value string) bool {
 		return false
 	}
 	at := make(map[string][]int, len(s))
+	var seen starts
 	for i := 0; i+gram <= len(s); i++ {
 		at[s[i:i+gram]] = append(at[s[i:i+gram]], i)
+		seen.add(s[i:])
 	}
 	for _, form := range forms(value) {
 		for i := 0; i+gram <= len(form); i++ {
+			if !seen.has(form[i:]) {
+				continue
+			}
 			run := form[i : i+gram]
 			for _, p := range at[run] {
 				hide(hidden, p, p+gram)
@@ -76,6 +81,26 @@ func markSecret(s string, hidden []bool, value string) bool {
 		}
 	}
 	return found
+}
+
+// starts tells in a few instructions that no run of a text begins with these four
+// bytes. The forms of one assertion are thousands of runs, the text is most often
+// a request id, and every successful exchange asks.
+type starts [1 << 12 / 64]uint64
+
+func (t *starts) slot(s string) (word *uint64, bit uint64) {
+	h := (uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24) * 0x9E3779B1 >> 20
+	return &t[h/64], 1 << (h % 64)
+}
+
+func (t *starts) add(s string) {
+	word, bit := t.slot(s)
+	*word |= bit
+}
+
+func (t *starts) has(s string) bool {
+	word, bit := t.slot(s)
+	return *word&bit != 0
 }
 
 // forms are the spellings of a secret: plain, hex, and base64 of each alignment

@@ -57,8 +57,11 @@ func isWord(r rune) bool {
 
 // clean escapes and redacts, without a bound on the result.
 func clean(s string, secrets []secret.Value) string {
-	s = redact(cutInput(s), secrets)
-	s = strings.Trim(escape(s), " ")
+	in := cutInput(s)
+	s = strings.Trim(escape(redact(in, secrets)), " ")
+	if s == in && guard(s) == s {
+		return s
+	}
 	// An escape can complete what was not a secret before; each round replaces
 	// at least one run by a placeholder, which no pattern begins with.
 	for {
