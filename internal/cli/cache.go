@@ -115,7 +115,7 @@ func clearKeyring(ctx context.Context, a *app) error {
 	case err != nil && store == "auto":
 		return nil // it was not used either
 	case err != nil:
-		return err
+		return keyringError(a.cfg.Global.Settings["cache"].Origin, err)
 	}
 	return k.Clear(ctx)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -28,8 +29,8 @@ func newStatusCmd(a *app) *cobra.Command {
 digests, cut short.
 
 With --check the exit status is 5 unless the credential that "awf-cred token"
-would print now is in the cache and fresh. An unsafe cache directory is exit
-status 6.`,
+would print now is in the cache and fresh. A cache that cannot be looked into,
+such as an unsafe directory or a keyring that is not there, is exit status 6.`,
 		Example: `  awf-cred status
   awf-cred status --format json
   awf-cred status --check || echo "the next token needs an exchange"`,
@@ -56,20 +57,24 @@ func runStatus(ctx context.Context, a *app, o statusOptions) error {
 	}
 	ctx, cancel := a.within(ctx)
 	defer cancel()
-	entries, listErr := a.entries(ctx)
+	entries, storeErr := a.entries(ctx)
 	var current *wired
 	if profileErr == nil && p.Static == nil {
 		var err error
-		if current, err = a.source(ctx, p, wiring{Look: true}); err != nil && o.check {
+		current, err = a.source(ctx, p, wiring{Look: true})
+		if err != nil && o.check {
 			return err
+		}
+		if storeErr == nil && errors.Is(err, exchange.Storage) { // a keyring that was asked for
+			storeErr = err
 		}
 	}
 	rows := a.rows(ctx, entries, current)
 	if err := a.sendStatus(rows, o.format); err != nil {
 		return err
 	}
-	if listErr != nil {
-		return listErr
+	if storeErr != nil {
+		return storeErr
 	}
 	if o.check {
 		return a.checkFresh(ctx, current)

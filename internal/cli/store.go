@@ -24,7 +24,9 @@ func (a *app) fillStores(ctx context.Context, w *wired, how wiring, o *tokensour
 	case err != nil && how.Strict:
 		return err
 	case err != nil:
-		a.log.Warn("cache directory is not used", "reason", err)
+		if !how.Look { // whoever only looks reports it as the answer
+			a.log.Warn("cache directory is not used", "reason", err)
+		}
 	default:
 		o.Ledger = dir.Ledger()
 	}
@@ -60,20 +62,20 @@ func (a *app) fillShared(ctx context.Context, p *config.Profile, store string, d
 		return nil
 	}
 	if err != nil {
-		return keyringError(p, err)
+		return keyringError(p.CacheOrigin, err)
 	}
 	o.Store, o.StoreRequired = keyring, true
 	return nil
 }
 
 // keyringError adds what helps: the choice was the user's.
-func keyringError(p *config.Profile, err error) error {
+func keyringError(chosen config.Origin, err error) error {
 	var typed *exchange.Error
 	if !errors.As(err, &typed) || typed.Hint != "" {
 		return err
 	}
 	hinted := *typed
-	hinted.Hint = "choose another store (" + p.CacheOrigin.String() + "): --cache file or --cache auto"
+	hinted.Hint = "choose another store (" + chosen.String() + "): --cache file or --cache auto"
 	return &hinted
 }
 
