@@ -134,10 +134,8 @@ func (a *app) block(f output.Failure) string {
 // command, or the log format. It works for a command line that was not understood
 // as well.
 func (a *app) wantsJSON(cmd *cobra.Command, args []string) bool {
-	if cmd != nil {
-		if f := cmd.Flags().Lookup("format"); f != nil && f.Value.String() == "json" {
-			return true
-		}
+	if formatOf(cmd) == "json" {
+		return true
 	}
 	if a.cmd == nil && (argument(args, "format") == "json" || argument(args, "log-format") == "json") {
 		return true
@@ -151,6 +149,17 @@ func (a *app) wantsJSON(cmd *cobra.Command, args []string) bool {
 		}
 	}
 	return strings.TrimSpace(a.env("AWF_CRED_LOG_FORMAT")) == "json"
+}
+
+// formatOf is the value of a command's --format, empty where it has none.
+func formatOf(cmd *cobra.Command) string {
+	if cmd == nil {
+		return ""
+	}
+	if f := cmd.Flags().Lookup("format"); f != nil {
+		return f.Value.String()
+	}
+	return ""
 }
 
 // argument finds the last value of a flag in arguments that were not parsed.

@@ -120,7 +120,7 @@ func (a *app) withNetwork(cfg *config.Config, err error) error {
 // adopt sets up what the configuration decides about this run: the log.
 func (a *app) adopt(cfg *config.Config, err error) (*config.Config, error) {
 	a.cfg = cfg
-	a.log = newLog(a.err, cfg.Global.LogFormat, cfg.Global.LogLevel)
+	a.log = newLog(a.err, a.logFormat(cfg), cfg.Global.LogLevel)
 	if err != nil {
 		return cfg, err
 	}
@@ -131,6 +131,16 @@ func (a *app) adopt(cfg *config.Config, err error) (*config.Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// logFormat is the log format in force. Where nothing chose one, a command whose
+// output is JSON logs JSON too: its errors are objects, and a program that reads
+// standard error should not meet two languages there.
+func (a *app) logFormat(cfg *config.Config) string {
+	if cfg.Global.Settings["log_format"].Origin.Kind == config.FromDefault && formatOf(a.cmd) == "json" {
+		return "json"
+	}
+	return cfg.Global.LogFormat
 }
 
 // within bounds a one-shot command by --timeout.
