@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"maps"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +14,7 @@ import (
 	"github.com/awf-cred/awf-cred/internal/output"
 	"github.com/awf-cred/awf-cred/internal/provider"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
+	"github.com/awf-cred/awf-cred/pkg/secret"
 )
 
 type envOptions struct {
@@ -186,28 +189,33 @@ func (a *app) unset(d output.Dialect) error {
 	return a.emit(d, output.Removals(vars))
 }
 
-// settable are the variables that some form of env sets for a provider.
+// settable are the variables that some form of env sets for a provider, those that
+// lead to a serve included. NO_PROXY is not among them: most of it is the caller's.
 func (a *app) settable(v provider.Provider, p *config.Profile) []output.Var {
-	var set []output.Var
 	values := maps.Clone(p.Values)
 	if values == nil {
 		values = config.Values{}
 	}
-	if values.Get("region") == "" { // the run that set the variables may have had one
-		values["region"] = config.Setting{Value: "any"}
+	for _, name := range []string{"region", "project"} { // the run that set the variables may have had one
+		if values.Get(name) == "" {
+			values[name] = config.Setting{Value: "any"}
+		}
 	}
 	one := exchange.Credential{Provider: v.Name, Kind: v.Kind, AWS: &exchange.AWSKeys{}, ExpiresAt: a.sys.Clock.Now()}
+	var vars []output.Var
 	for _, consumer := range v.Consumers {
-		vars, err := v.SDKEnv(values, one, consumer)
+		each, err := v.SDKEnv(values, one, consumer)
 		if err != nil {
 			continue
 		}
-		for _, each := range vars {
-			if !each.Unset {
-				set = append(set, each)
-			}
-		}
+		vars = append(vars, each...)
 	}
+	key, base := secret.New(noKey), &url.URL{Scheme: "http", Host: "127.0.0.1"}
+	vars = append(vars, v.ProxyEnv(values, base, key)...)
+	if v.Kind == exchange.AWS {
+		vars = append(vars, containerEnv(base.String(), key)...)
+	}
+	set := slices.DeleteFunc(vars, func(each output.Var) bool { return each.Unset })
 	if p.Static != nil {
 		set = append(set, output.Var{Name: p.Static.Env})
 	}

@@ -121,9 +121,7 @@ func (s *server) variables(p *config.Profile, consumer string) ([]output.Var, er
 	return vars, nil
 }
 
-// container are the variables by which the AWS SDKs find the credentials endpoint,
-// and those that they would prefer (AWS SDK reference, "Container credential
-// provider").
+// container are the variables by which the AWS SDKs find the credentials endpoint.
 func (s *server) container(key secret.Value, open bool) ([]output.Var, error) {
 	if s.credentials == "" || open {
 		return nil, usage("flag --for", "aws-sdk needs a serve with --credentials-endpoint, and its client key",
@@ -133,6 +131,12 @@ func (s *server) container(key secret.Value, open bool) ([]output.Var, error) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "http://" + endpoint + "/"
 	}
+	return containerEnv(endpoint, key), nil
+}
+
+// containerEnv leads the AWS SDKs to an endpoint, past what they would prefer (AWS
+// SDK reference, "Container credential provider").
+func containerEnv(endpoint string, key secret.Value) []output.Var {
 	return []output.Var{
 		output.Conflict("AWS_ACCESS_KEY_ID"),
 		output.Conflict("AWS_SECRET_ACCESS_KEY"),
@@ -142,7 +146,7 @@ func (s *server) container(key secret.Value, open bool) ([]output.Var, error) {
 		output.Conflict("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
 		output.Set("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint),
 		output.SetSecret("AWS_CONTAINER_AUTHORIZATION_TOKEN", key),
-	}, nil
+	}
 }
 
 // exceptions keep the calls to serve away from a proxy that the environment names.
