@@ -29,7 +29,24 @@ const (
 
 // globalFlags defines the flags of every command, and the settings of providers,
 // which every command that needs a profile reads.
-func globalFlags(a *app, fs *pflag.FlagSet) {
+func globalFlags(a *app, fs *pflag.FlagSet, settings bool) {
+	if settings {
+		settingFlags(fs)
+	}
+	for _, b := range []struct {
+		value      *bool
+		name, help string
+	}{
+		{&a.quiet, "quiet", "say nothing but errors (log level error)"},
+		{&a.verbose, "verbose", "say what is done (log level debug)"},
+		{&a.version, "version", "print the version and end"},
+	} {
+		fs.BoolVar(b.value, b.name, false, b.help)
+		_ = fs.SetAnnotation(b.name, groupKey, []string{groupGlobal})
+	}
+}
+
+func settingFlags(fs *pflag.FlagSet) {
 	for _, f := range config.GlobalFields() {
 		switch f.Name {
 		case "min_ttl": // of the commands that hand out a cached credential
@@ -48,17 +65,6 @@ func globalFlags(a *app, fs *pflag.FlagSet) {
 		for _, f := range p.Fields {
 			settingFlag(fs, f, groupSettings)
 		}
-	}
-	for _, b := range []struct {
-		value      *bool
-		name, help string
-	}{
-		{&a.quiet, "quiet", "say nothing but errors (log level error)"},
-		{&a.verbose, "verbose", "say what is done (log level debug)"},
-		{&a.version, "version", "print the version and end"},
-	} {
-		fs.BoolVar(b.value, b.name, false, b.help)
-		_ = fs.SetAnnotation(b.name, groupKey, []string{groupGlobal})
 	}
 }
 

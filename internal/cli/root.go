@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -41,6 +43,20 @@ func addCommands(a *app, root *cobra.Command, args []string) {
 	}
 }
 
+// withSettings reports whether a line can have to do with the flags of settings:
+// there are sixty of them, and the commonest lines are a command's name alone.
+func withSettings(args []string) bool {
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
+		return true
+	}
+	for _, c := range commands {
+		if len(args) > 0 && args[0] == c.name {
+			return false
+		}
+	}
+	return true // help, completion, a mistake
+}
+
 // newRootCmd is the command line for args, all of it for nil.
 func newRootCmd(a *app, args []string) *cobra.Command {
 	root := &cobra.Command{
@@ -65,7 +81,7 @@ until it expires, and shares it between all processes of a job.`,
 	root.SetErr(a.err)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpFailed = a.out.send("the help", []byte(helpText(cmd))) })
 	root.SetUsageFunc(func(*cobra.Command) error { return nil })
-	globalFlags(a, root.PersistentFlags())
+	globalFlags(a, root.PersistentFlags(), withSettings(args))
 
 	addCommands(a, root, args)
 	root.SetHelpCommand(newHelpCmd(a, root))

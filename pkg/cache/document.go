@@ -1,10 +1,10 @@
 package cache
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -18,30 +18,40 @@ const formatVersion = 1
 // maxDocument bounds what is read and written: a bearer token is at most 16 KiB.
 const maxDocument = 64 << 10
 
-// document is the outer shape of every file: the digest is of the body's bytes,
-// so that a flipped bit anywhere makes the file absent.
-type document struct {
-	Version int             `json:"version"`
-	Digest  string          `json:"sha256"` // hex
-	Body    json.RawMessage `json:"body"`
-}
+// Every file is one line: a version, a digest of the body's bytes, so that a
+// flipped bit anywhere makes the file absent, and the body. It is read as it was
+// written, to the byte.
+const (
+	beforeDigest = `{"version":1,"sha256":"`
+	beforeBody   = `","body":`
+	afterBody    = "}\n"
+)
 
 func seal(body any) ([]byte, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, "{\"version\":%d,\"sha256\":\"%x\",\"body\":%s}\n", formatVersion, sha256.Sum256(raw), raw), nil
+	sum := sha256.Sum256(raw)
+	return []byte(beforeDigest + hex.EncodeToString(sum[:]) + beforeBody + string(raw) + afterBody), nil
 }
 
-// unseal fills body from a document that is whole and of our version.
-func unseal(data []byte, body any) bool {
-	var d document
-	if json.Unmarshal(data, &d) != nil || d.Version != formatVersion {
-		return false
+// unseal gives the body of a document that is whole and of our version.
+func unseal(data []byte) (body []byte, ok bool) {
+	const digest = 2 * sha256.Size
+	data, ok = bytes.CutPrefix(data, []byte(beforeDigest))
+	if !ok || len(data) < digest {
+		return nil, false
 	}
-	sum := sha256.Sum256(d.Body)
-	return d.Digest == hex.EncodeToString(sum[:]) && json.Unmarshal(d.Body, body) == nil
+	want := string(data[:digest])
+	if data, ok = bytes.CutPrefix(data[digest:], []byte(beforeBody)); !ok {
+		return nil, false
+	}
+	if body, ok = bytes.CutSuffix(data, []byte(afterBody)); !ok {
+		return nil, false
+	}
+	sum := sha256.Sum256(body)
+	return body, hex.EncodeToString(sum[:]) == want
 }
 
 // storedEntry is a record as it is written. Times are RFC 3339 in UTC.
@@ -86,8 +96,12 @@ func (r record) encode() ([]byte, error) {
 
 // decodeRecord gives the record in data if it is whole and is what key names.
 func decodeRecord(data []byte, key string) (record, bool) {
-	var e storedEntry
-	if !unseal(data, &e) || e.Key != key || !e.sound() {
+	body, ok := unseal(data)
+	if !ok {
+		return record{}, false
+	}
+	e, ok := readEntry(body)
+	if !ok || e.Key != key || !e.sound() {
 		return record{}, false
 	}
 	c := exchange.Credential{

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -54,8 +55,9 @@ func (d *Directory) recentRefusal(dir *atomicfile.Dir, key string) (*exchange.Er
 	if data == nil || err != nil {
 		return nil, false
 	}
+	body, whole := unseal(data)
 	var s storedRefusal
-	if !unseal(data, &s) || s.Key != key || !d.recent(stamp{Wall: s.At, Boot: time.Duration(s.Boot), BootID: s.BootID}) {
+	if !whole || json.Unmarshal(body, &s) != nil || s.Key != key || !d.recent(stamp{Wall: s.At, Boot: time.Duration(s.Boot), BootID: s.BootID}) {
 		return nil, false
 	}
 	return &exchange.Error{

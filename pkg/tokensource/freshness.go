@@ -1,6 +1,7 @@
 package tokensource
 
 import (
+	"sync"
 	"time"
 
 	"github.com/awf-cred/awf-cred/pkg/exchange"
@@ -12,8 +13,8 @@ import (
 type held struct {
 	c       exchange.Credential
 	at      stamp
-	left    time.Duration // at that moment
-	renewAt time.Duration // after that moment, for Run
+	left    time.Duration        // at that moment
+	renewAt func() time.Duration // after that moment; only Run asks
 }
 
 // stamp is a moment on every clock that there is.
@@ -39,7 +40,9 @@ func (now stamp) since(t stamp) time.Duration {
 // hold makes c the credential in memory.
 func (s *Source) hold(c exchange.Credential) *held {
 	h := &held{c: c, at: s.stamp(), left: s.left(c)}
-	h.renewAt = refreshAt(c.IssuedAt, c.IssuedAt.Add(s.lifetime(c)), s.random()).Sub(h.at.wall)
+	h.renewAt = sync.OnceValue(func() time.Duration {
+		return refreshAt(c.IssuedAt, c.IssuedAt.Add(s.lifetime(c)), s.random()).Sub(h.at.wall)
+	})
 	s.held.Store(h)
 	return h
 }

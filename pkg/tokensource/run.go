@@ -125,7 +125,7 @@ func (s *Source) dueLocked() (kind string, wait time.Duration) {
 	case eternal(h.c):
 		return ahead, forever
 	}
-	return ahead, h.renewAt - s.since(h.at)
+	return ahead, h.renewAt() - s.since(h.at)
 }
 
 // pauseLocked is how long a renewal of this kind must still wait.
