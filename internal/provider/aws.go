@@ -43,7 +43,8 @@ var aws = Provider{
 		},
 		{
 			Name: "policy_arns", Flag: "aws-policy-arns", Env: []string{"AWF_AUTH_AWS_POLICY_ARNS"}, List: true,
-			Form: "at most ten ARNs, separated by commas", Help: "managed policies that narrow the session",
+			Check: func(value string) error { return exchange.CheckAWSPolicyARNs(list(value)) },
+			Form:  "at most ten ARNs of policies, separated by commas", Help: "managed policies that narrow the session",
 		},
 		{
 			Name: "use_fips", Flag: "aws-use-fips", Env: []string{"AWF_AUTH_AWS_USE_FIPS"}, Bool: true,
@@ -59,7 +60,7 @@ var aws = Provider{
 		},
 		{
 			Name: "sts_endpoint", Env: []string{"AWS_ENDPOINT_URL_STS"},
-			Check: exchange.CheckEndpoint, Form: "a base URL such as https://sts.us-east-1.amazonaws.com", Help: "base of the STS endpoint, as the AWS SDKs read it",
+			Check: exchange.CheckBase, Form: "a base URL such as https://sts.us-east-1.amazonaws.com", Help: "base of the STS endpoint, as the AWS SDKs read it",
 		},
 	},
 	StaticKeys:    []string{"AWS_BEARER_TOKEN_BEDROCK"},
@@ -91,11 +92,14 @@ var aws = Provider{
 
 // checkAWS: another STS may name its roles as it likes, AWS itself does not.
 func checkAWS(v config.Values) []config.Conflict {
-	if v.Get("token_url") != "" || v.Get("sts_endpoint") != "" {
+	if v.Get("token_url") != "" || v.Get("sts_endpoint") != "" || v.Get("role_arn") == "" { // mint needs no role
 		return nil
 	}
 	if err := exchange.CheckAWSRoleARN(v.Get("role_arn")); err != nil {
 		return []config.Conflict{{Fields: []string{"role_arn"}, Text: err.Error()}}
+	}
+	if err := exchange.CheckAWSPartition(v.Get("role_arn"), v.Get("region")); err != nil {
+		return []config.Conflict{{Fields: []string{"role_arn", "region"}, Text: err.Error()}}
 	}
 	return nil
 }

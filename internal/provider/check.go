@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
 
 // list splits the value of a setting that is a list.
@@ -17,6 +19,21 @@ func list(value string) []string {
 		}
 	}
 	return items
+}
+
+// scopes splits a list of OAuth scopes: none has a comma or a blank, and both are in
+// use between them.
+func scopes(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func checkScopes(value string) error {
+	for _, scope := range scopes(value) {
+		if err := exchange.CheckGCPScope(scope); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachOf checks every item of a list.

@@ -29,7 +29,7 @@ var gcp = Provider{
 		},
 		{
 			Name: "scope", Flag: "gcp-scope", Env: []string{"AWF_AUTH_GCP_SCOPE"}, List: true,
-			Form: "scopes, separated by commas", Help: "OAuth scopes (default: cloud-platform)",
+			Check: checkScopes, Form: "scopes, separated by commas or blanks", Help: "OAuth scopes (default: cloud-platform)",
 		},
 		{
 			Name: "token_lifetime", Flag: "gcp-token-lifetime", Env: []string{"AWF_AUTH_GCP_TOKEN_LIFETIME"},
@@ -37,7 +37,7 @@ var gcp = Provider{
 		},
 		{
 			Name: "delegates", Flag: "gcp-delegates", Env: []string{"AWF_AUTH_GCP_DELEGATES"}, List: true,
-			Check: eachOf(exchange.CheckGCPServiceAccount), Form: "addresses of service accounts, separated by commas", Help: "chain of accounts that lead to the service account",
+			Check: eachOf(exchange.CheckGCPDelegate), Form: "addresses of service accounts, separated by commas", Help: "chain of accounts that lead to the service account",
 		},
 		{
 			Name: "universe_domain", Flag: "gcp-universe-domain", Env: []string{"AWF_AUTH_GCP_UNIVERSE_DOMAIN"},
@@ -61,12 +61,13 @@ var gcp = Provider{
 		},
 		{
 			Name: "iam_url", Flag: "gcp-iam-url", Env: []string{"AWF_AUTH_GCP_IAM_URL"},
-			Check: exchange.CheckEndpoint, Form: "a base URL such as https://iamcredentials.googleapis.com", Help: "base of the IAM credentials service",
+			Check: exchange.CheckBase, Form: "a base URL such as https://iamcredentials.googleapis.com", Help: "base of the IAM credentials service",
 		},
 	},
 	StaticKeys:    []string{"GOOGLE_API_KEY", "GEMINI_API_KEY"},
 	FederationEnv: []string{},
 	Endpoints:     []string{"token_url", "iam_url"},
+	Check:         checkGCP,
 
 	Audience: func(v config.Values) string {
 		if x, err := exchange.NewGCP(gcpParams(v), nil); err == nil {
@@ -92,13 +93,22 @@ var gcp = Provider{
 	Port:      10004,
 }
 
+// checkGCP: delegates lead to an account.
+func checkGCP(v config.Values) []config.Conflict {
+	if v.Get("delegates") == "" || v.Get("service_account") != "" {
+		return nil
+	}
+	return []config.Conflict{{Fields: []string{"delegates"},
+		Text: "the chain leads to no account: set AWF_AUTH_GCP_SERVICE_ACCOUNT, --gcp-service-account or the key service_account"}}
+}
+
 var gcpConsumers = []string{"sdk", "gcloud", "terraform"}
 
 func gcpParams(v config.Values) exchange.GCPParams {
 	return exchange.GCPParams{
 		WorkloadIdentityProvider: v.Get("workload_identity_provider"),
 		ServiceAccount:           v.Get("service_account"),
-		Scopes:                   list(v.Get("scope")),
+		Scopes:                   scopes(v.Get("scope")),
 		TokenLifetime:            Seconds(v.Get("token_lifetime")),
 		Delegates:                list(v.Get("delegates")),
 		UniverseDomain:           v.Get("universe_domain"),

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,7 @@ func TestRolesOfAWSAndOfOthers(t *testing.T) {
 	assert.Empty(t, check(values("role_arn", minio, "token_url", "http://127.0.0.1:1/")))
 	assert.Empty(t, check(values("role_arn", minio, "sts_endpoint", "http://127.0.0.1:1")))
 	assert.Empty(t, check(values("role_arn", "arn:aws:iam::123456789012:role/ci")))
+	assert.Empty(t, check(values()), "a mint needs no role")
 }
 
 func TestLifetimesOfSettings(t *testing.T) {
@@ -160,4 +162,45 @@ func TestLifetimesOfSettings(t *testing.T) {
 	for value, good := range map[string]bool{"global": true, "europe-west1": true, "eu": true, "a.b": false, "A": false, "-x": false, "": false} {
 		assert.Equal(t, good, field("gcp", "location").Check(value) == nil, "%q", value)
 	}
+}
+
+func TestSettingsAreCheckedBeforeTheyAreUsed(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		provider, field string
+		good, bad       []string
+	}{
+		{"aws", "policy_arns",
+			[]string{"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/A, arn:aws:iam::123456789012:policy/p/q"},
+			[]string{"ReadOnlyAccess", "arn:aws:iam::aws:policy/A,B", "arn:aws:iam::aws:role/x", strings.Repeat("arn:aws:iam::aws:policy/A,", 11)}},
+		{"aws", "sts_endpoint", []string{"https://sts.example.test/base", "http://127.0.0.1:9000"}, []string{"https://sts.example.test/?a=b", "http://sts.example.test"}},
+		{"gcp", "iam_url", []string{"https://iam.example.test/base"}, []string{"https://iam.example.test/?a=b"}},
+		{"gcp", "scope",
+			[]string{"https://www.googleapis.com/auth/cloud-platform", "https://a.test/x,https://a.test/y", "https://a.test/x https://a.test/y"}, []string{"https://a.test/\x01", "ä"}},
+		{"gcp", "delegates",
+			[]string{"a@p.iam.gserviceaccount.com,projects/-/serviceAccounts/b@p.iam.gserviceaccount.com"}, []string{"a", "projects/p/serviceAccounts/b@p.iam.gserviceaccount.com"}},
+	} {
+		fields := vendor(t, row.provider).Fields
+		i := slices.IndexFunc(fields, func(f config.Field) bool { return f.Name == row.field })
+		require.GreaterOrEqual(t, i, 0, row.field)
+		require.NotNil(t, fields[i].Check, "%s %s", row.provider, row.field)
+		for _, value := range row.good {
+			assert.NoError(t, fields[i].Check(value), "%s %q", row.field, value)
+		}
+		for _, value := range row.bad {
+			assert.Error(t, fields[i].Check(value), "%s %q", row.field, value)
+		}
+	}
+	conflict := func(name string, v ...string) string {
+		var texts []string
+		for _, c := range vendor(t, name).Check(values(v...)) {
+			texts = append(texts, strings.Join(c.Fields, " and ")+": "+c.Text)
+		}
+		return strings.Join(texts, "; ")
+	}
+	assert.Contains(t, conflict("aws", "role_arn", "arn:aws:iam::123456789012:role/ci", "region", "cn-north-1"), "role_arn and region: role_arn is of the partition aws, region cn-north-1 of aws-cn")
+	assert.Empty(t, conflict("aws", "role_arn", "arn:aws-cn:iam::123456789012:role/ci", "region", "cn-north-1"))
+	assert.Empty(t, conflict("aws", "role_arn", "arn:aws:iam::123456789012:role/ci", "region", "cn-north-1", "sts_endpoint", "https://sts.example.test"))
+	assert.Contains(t, conflict("gcp", "delegates", "a@p.iam.gserviceaccount.com"), "AWF_AUTH_GCP_SERVICE_ACCOUNT, --gcp-service-account")
+	assert.Empty(t, conflict("gcp", "delegates", "a@p.iam.gserviceaccount.com", "service_account", "b@p.iam.gserviceaccount.com"))
 }

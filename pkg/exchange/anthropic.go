@@ -59,7 +59,7 @@ func NewAnthropic(p AnthropicParams, d Doer) (*Anthropic, error) {
 	if err := bad.err("anthropic"); err != nil {
 		return nil, err
 	}
-	return &Anthropic{newCaller("anthropic", d, p.Now, p.UserAgent), p}, nil
+	return &Anthropic{newCaller("anthropic", p.TokenURL, d, p.Now, p.UserAgent), p}, nil
 }
 
 // CheckFederationRuleID says why value is not of the form fdrl_….

@@ -61,8 +61,8 @@ func CheckAWSSessionName(value string) error {
 	return nil
 }
 
-// samePartition finds a role that the region's endpoint cannot know.
-func samePartition(role, region string) error {
+// CheckAWSPartition finds a role that the region's endpoint cannot know.
+func CheckAWSPartition(role, region string) error {
 	parts := strings.SplitN(role, ":", 3)
 	if want := AWSPartitionOf(region).Name; len(parts) == 3 && parts[1] != want {
 		return fmt.Errorf("role_arn is of the partition %s, region %s of %s", parts[1], region, want)

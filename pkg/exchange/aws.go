@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/awf-cred/awf-cred/internal/strictjson"
 	"github.com/awf-cred/awf-cred/pkg/secret"
@@ -70,7 +71,7 @@ func NewAWS(p AWSParams, d Doer) (*AWSRole, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	return &AWSRole{newCaller("aws", d, p.Now, p.UserAgent), p, p.endpoint()}, nil
+	return &AWSRole{newCaller("aws", p.endpoint(), d, p.Now, p.UserAgent), p, p.endpoint()}, nil
 }
 
 func (p AWSParams) check() error {
@@ -82,21 +83,18 @@ func (p AWSParams) check() error {
 	bad.required("role_arn", p.RoleARN, role)
 	bad.required("region", p.Region, CheckAWSRegion)
 	if len(bad) == 0 && p.TokenURL == "" && p.Endpoint == "" {
-		bad.add(samePartition(p.RoleARN, p.Region))
+		bad.add(CheckAWSPartition(p.RoleARN, p.Region))
 	}
 	bad.optional("role_session_name", p.SessionName, CheckAWSSessionName)
 	bad.optional("token_url", p.TokenURL, CheckEndpoint)
-	bad.optional("AWS_ENDPOINT_URL_STS", p.Endpoint, checkBase)
+	bad.optional("AWS_ENDPOINT_URL_STS", p.Endpoint, CheckBase)
 	bad.optional("audience", p.Audience, checkAudience)
 	bad.optional("session_policy", p.SessionPolicy, CheckAWSSessionPolicy)
 	if p.Duration < awsMinDuration || p.Duration > awsMaxDuration || p.Duration%time.Second != 0 {
 		bad.add(errors.New("duration is not 15m to 12h in whole seconds"))
 	}
-	if len(p.PolicyARNs) > maxPolicyARNs {
-		bad.add(fmt.Errorf("policy_arns has %d entries, more than %d", len(p.PolicyARNs), maxPolicyARNs))
-	}
-	for _, arn := range p.PolicyARNs {
-		bad.required("policy_arns", arn, checkPolicyARN)
+	if err := CheckAWSPolicyARNs(p.PolicyARNs); err != nil {
+		bad.add(fmt.Errorf("policy_arns %w", err))
 	}
 	return bad.err("aws")
 }
@@ -104,8 +102,8 @@ func (p AWSParams) check() error {
 // CheckAWSSessionPolicy says why value is not a JSON object of at most 2,048
 // characters.
 func CheckAWSSessionPolicy(value string) error {
-	if len(value) > maxPolicy {
-		return fmt.Errorf("has %d characters, more than %d", len(value), maxPolicy)
+	if n := utf8.RuneCountInString(value); n > maxPolicy {
+		return fmt.Errorf("has %d characters, more than %d", n, maxPolicy)
 	}
 	if _, err := strictjson.Object([]byte(value)); err != nil {
 		return fmt.Errorf("is not a JSON policy: it %w", err)
@@ -113,8 +111,22 @@ func CheckAWSSessionPolicy(value string) error {
 	return nil
 }
 
-// checkBase is for a URL that a path is added to.
-func checkBase(value string) error {
+// CheckAWSPolicyARNs says why list is not at most ten ARNs of managed policies.
+func CheckAWSPolicyARNs(list []string) error {
+	if len(list) > maxPolicyARNs {
+		return fmt.Errorf("has %d entries, more than %d", len(list), maxPolicyARNs)
+	}
+	for _, arn := range list {
+		if err := checkPolicyARN(arn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckBase says why value is not the base of an endpoint, a URL that a path is
+// added to.
+func CheckBase(value string) error {
 	if strings.Contains(value, "?") {
 		return errors.New("has a query")
 	}

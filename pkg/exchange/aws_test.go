@@ -85,7 +85,7 @@ func TestAWSSettings(t *testing.T) {
 		PolicyARNs: make([]string, 11)[:1], Audience: "a\nb"}, http.DefaultClient)
 	assert.ErrorIs(t, err, exchange.Usage)
 	for _, want := range []string{"role_arn is missing", "region is not a region", "role_session_name is not 2 to 64", "duration is not 15m to 12h",
-		"session_policy is not a JSON policy: it is not a JSON object", "policy_arns is missing", "audience has a blank"} {
+		"session_policy is not a JSON policy: it is not a JSON object", "policy_arns is not a policy", "audience has a blank"} {
 		assert.ErrorContains(t, err, want)
 	}
 	_, err = exchange.NewAWS(exchange.AWSParams{RoleARN: "arn:aws-cn:iam::123456789012:role/ci", Region: "us-east-1"}, http.DefaultClient)
@@ -110,7 +110,11 @@ func TestAWSSettings(t *testing.T) {
 		},
 		{exchange.CheckAWSRegion, []string{"us-east-1", "ap-southeast-12", "us-gov-west-1"}, []string{"", "us", "us-east", "us-east-1a", "US-EAST-1", "us-east-1.evil.test", "us--1", "-east-1", "u-east-1", "us-east-1/x", "us_east_1"}},
 		{exchange.CheckAWSSessionName, []string{"ab", "awf-cred-1-1", "a_b+c=d,e.f@g", strings.Repeat("a", 64)}, []string{"", "a", "a b", "a/b", "a:b", "ä-ä", strings.Repeat("a", 65)}},
-		{exchange.CheckAWSSessionPolicy, []string{`{}`, `{"Version":"2012-10-17","Statement":[]}`}, []string{"", "x", "[]", `{"a":"` + strings.Repeat("a", 2048) + `"}`}},
+		{
+			exchange.CheckAWSSessionPolicy,
+			[]string{`{}`, `{"Version":"2012-10-17","Statement":[]}`, `{"é":"` + strings.Repeat("é", 2000) + `"}`},
+			[]string{"", "x", "[]", `{"a":"` + strings.Repeat("a", 2048) + `"}`},
+		},
 		{exchange.CheckAWSAnyRoleARN, []string{"arn:minio:iam:::role/x", role}, []string{"", "arn:a:b:c:d", "urn:a:b:c:d:e", "arn:a:b:c:d:e f"}},
 	} {
 		for _, v := range c.good {

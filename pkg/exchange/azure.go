@@ -83,7 +83,7 @@ func NewAzure(p AzureParams, d Doer) (*Azure, error) {
 	if p.Audience == "" {
 		p.Audience = cloud.Audience
 	}
-	return &Azure{newCaller("azure", d, p.Now, p.UserAgent), p, p.endpoint(cloud)}, nil
+	return &Azure{newCaller("azure", p.endpoint(cloud), d, p.Now, p.UserAgent), p, p.endpoint(cloud)}, nil
 }
 
 func (p AzureParams) endpoint(cloud AzureCloud) string {
@@ -106,7 +106,7 @@ func azureAuthority(value string) string {
 }
 
 // CheckAzureAuthority says why value is not the base of token endpoints.
-func CheckAzureAuthority(value string) error { return checkBase(azureAuthority(value)) }
+func CheckAzureAuthority(value string) error { return CheckBase(azureAuthority(value)) }
 
 // CheckAzureCloud says why value is not one of the clouds.
 func CheckAzureCloud(value string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/awf-cred/awf-cred/internal/jwt"
@@ -15,16 +16,33 @@ import (
 // caller sends the requests of one provider.
 type caller struct {
 	provider string
+	endpoint string // where assertions go
 	doer     Doer
 	now      func() time.Time
 	agent    string
 }
 
-func newCaller(provider string, doer Doer, now func() time.Time, agent string) caller {
+func newCaller(provider, endpoint string, doer Doer, now func() time.Time, agent string) caller {
 	if now == nil {
 		now = time.Now //nolint:forbidigo // the default of a public parameter
 	}
-	return caller{provider, doer, now, agent}
+	return caller{provider, endpoint, doer, now, agent}
+}
+
+// Prepare begins the connection for an exchange that will follow, where the client
+// can do that, and returns at once. The caller calls release after the exchange, or
+// when there will be none.
+func (c caller) Prepare(ctx context.Context) (release func()) { return c.connect(ctx, c.endpoint) }
+
+func (c caller) connect(ctx context.Context, endpoint string) (release func()) {
+	d, can := c.doer.(interface {
+		Ahead(context.Context, *url.URL) (release func())
+	})
+	u, err := url.Parse(endpoint)
+	if !can || err != nil {
+		return func() {}
+	}
+	return d.Ahead(ctx, u)
 }
 
 // request is one POST. Its parts that may be echoed are in secrets.

@@ -70,10 +70,10 @@ func NewGCP(p GCPParams, d Doer) (*GCP, error) {
 	bad.optional("service_account", p.ServiceAccount, CheckGCPServiceAccount)
 	bad.optional("quota_project", p.QuotaProject, CheckGCPProject)
 	for _, s := range p.Scopes {
-		bad.required("scope", s, checkAudience)
+		bad.required("scope", s, CheckGCPScope)
 	}
 	for _, delegate := range p.Delegates {
-		bad.required("delegates", strings.TrimPrefix(delegate, gcpAccountPath), CheckGCPServiceAccount)
+		bad.required("delegates", delegate, CheckGCPDelegate)
 	}
 	if p.ServiceAccount == "" && len(p.Delegates) > 0 {
 		bad.add(errors.New("delegates need a service_account"))
@@ -82,12 +82,13 @@ func NewGCP(p GCPParams, d Doer) (*GCP, error) {
 		bad.add(errors.New("token_lifetime is not 10m to 12h in whole seconds"))
 	}
 	bad.optional("token_url", p.TokenURL, CheckEndpoint)
-	bad.optional("iam_url", p.IAMURL, checkBase)
+	bad.optional("iam_url", p.IAMURL, CheckBase)
 	bad.optional("audience", p.Audience, checkAudience)
 	if err := bad.err("gcp"); err != nil {
 		return nil, err
 	}
-	return &GCP{newCaller("gcp", d, p.Now, p.UserAgent), p.withDefaults(), gcpResource(p.WorkloadIdentityProvider)}, nil
+	p = p.withDefaults()
+	return &GCP{newCaller("gcp", p.TokenURL, d, p.Now, p.UserAgent), p, gcpResource(p.WorkloadIdentityProvider)}, nil
 }
 
 func (p GCPParams) withDefaults() GCPParams {
@@ -130,6 +131,9 @@ func (x *GCP) SingleUse(Assertion) bool { return false }
 func (x *GCP) Exchange(ctx context.Context, a Assertion) (Credential, error) {
 	if e := x.check(a); e != nil {
 		return Credential{}, e
+	}
+	if x.p.ServiceAccount != "" {
+		defer x.connect(ctx, x.p.IAMURL)()
 	}
 	r, e := x.post(ctx, request{
 		step: stepExchange, url: x.p.TokenURL, contentType: formContentType, header: [][2]string{acceptJSON},

@@ -56,6 +56,16 @@ func CheckGCPServiceAccount(value string) error {
 	return nil
 }
 
+// CheckGCPDelegate says why value is not an account of a chain of delegation: its
+// address, alone or as the IAM credentials service names it, behind
+// projects/-/serviceAccounts/.
+func CheckGCPDelegate(value string) error {
+	return CheckGCPServiceAccount(strings.TrimPrefix(value, gcpAccountPath))
+}
+
+// CheckGCPScope says why value is not one OAuth scope (RFC 6749 section 3.3).
+func CheckGCPScope(value string) error { return checkAudience(value) }
+
 // CheckGCPUniverse says why value is not a domain. It becomes part of host names.
 func CheckGCPUniverse(value string) error {
 	if !isDomain(value) {

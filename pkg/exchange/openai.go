@@ -52,7 +52,7 @@ func NewOpenAI(p OpenAIParams, d Doer) (*OpenAI, error) {
 	if err := bad.err("openai"); err != nil {
 		return nil, err
 	}
-	return &OpenAI{newCaller("openai", d, p.Now, p.UserAgent), p}, nil
+	return &OpenAI{newCaller("openai", p.TokenURL, d, p.Now, p.UserAgent), p}, nil
 }
 
 // CheckOpenAIProviderID says why value is not of the form idp_….
