@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,9 +25,9 @@ func newInitCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a config file to start from",
-		Long: `Write a config file with one profile. Settings that are known now (from flags
-and variables) are filled in, the others hold the form that is expected. A file
-that exists is never overwritten.`,
+		Long: `Write a commented config file with one profile. Settings that are known now (from
+flags and variables) are filled in, the others hold the form that is expected. A
+file that exists is never overwritten.`,
 		Example: `  awf-cred config init --name review
   awf-cred config init --print --provider anthropic`,
 		Args:        noArguments,
@@ -45,6 +44,9 @@ func runInit(a *app, o initOptions) error {
 	if cfg == nil {
 		return err
 	}
+	if _, ok := provider.Lookup(p.Provider); !ok && a.named("provider", "AWF_AUTH_PROVIDER") {
+		return err
+	}
 	if err := field(config.GlobalFields(), "profile").Check(o.name); err != nil {
 		return usage("flag --name", err.Error())
 	}
@@ -59,7 +61,11 @@ func runInit(a *app, o initOptions) error {
 	if err := writeNew(path, []byte(text)); err != nil {
 		return err
 	}
-	return a.out.send("the answer", []byte("wrote "+oneLine(path)+"; fill it in, then run: awf-cred config validate\n"))
+	next := "awf-cred config validate"
+	if f := a.cmd.Flags().Lookup("config"); f.Changed { // otherwise it is found again by itself
+		next += " --config " + oneLine(path)
+	}
+	return a.out.send("the answer", []byte("wrote "+oneLine(path)+"; fill it in, then run: "+next+"\n"))
 }
 
 // writeNew writes a file that must not exist.
@@ -76,49 +82,4 @@ func writeNew(path string, data []byte) error {
 		return &exchange.Error{Step: "config init", Cause: exchange.Storage, Err: err}
 	}
 	return nil
-}
-
-// starter is a config file with one profile of the provider in force, else of the
-// first one.
-func starter(name string, p *config.Profile) string {
-	v, ok := provider.Lookup(p.Provider)
-	if !ok {
-		v = provider.All[0]
-	}
-	identity := "github"
-	if p.Identity.Type == config.File || p.Identity.Type == config.Env {
-		identity = p.Identity.String()
-	}
-	var b strings.Builder
-	b.WriteString("version: 1\ndefault_profile: " + name + "\nprofiles:\n  " + name + ":\n")
-	b.WriteString("    provider: " + v.Name + "\n    identity: " + yamlText(identity) + "\n")
-	for _, f := range v.Fields {
-		b.WriteString("    " + starterLine(f, p.Values[f.Name]) + "\n")
-	}
-	return b.String()
-}
-
-// starterLine is one setting: its value, or, as a comment where it may be left
-// out, what is expected.
-func starterLine(f config.Field, s config.Setting) string {
-	known := s.Value != "" && s.Origin.Kind != config.FromDefault && !f.Secret
-	switch {
-	case known:
-		return f.Name + ": " + yamlText(s.Value) + "  # " + f.Help
-	case f.Required:
-		return f.Name + ": " + yamlText(f.Form) + "  # " + f.Help
-	case f.Default != "":
-		return "# " + f.Name + ": " + f.Default + "  # " + f.Help
-	default:
-		return "# " + f.Name + ": " + f.Form + "  # " + f.Help
-	}
-}
-
-// yamlText is a scalar: plain where nothing in it means something to YAML, else
-// between single quotes.
-func yamlText(s string) string {
-	if strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./") == "" && s != "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }

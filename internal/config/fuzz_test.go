@@ -17,7 +17,7 @@ import (
 // every value that is used stands in the file or is a default.
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
-		"", twoProfiles, config.Template(), "\xef\xbb\xbfversion: 1\n", "a: &a [*a]\n", "profiles:\n  &n p: {}\n  *n : {}\n", "<<: x\n", "version: !!int 1\n",
+		"", twoProfiles, exampleFile(f), "\xef\xbb\xbfversion: 1\n", "a: &a [*a]\n", "profiles:\n  &n p: {}\n  *n : {}\n", "<<: x\n", "version: !!int 1\n",
 		"profiles:\n\tp: {}\n", "---\n---\n", "{\"version\": 1}", "? [a]\n: b\n", "\xff\xfev\x00", "serve:\n  listeners:\n    - {profile: p, listen: 'unix:/x', allow: inference}\n",
 		"profiles:\n  p: {provider: zeta, policies: [a, b], use_fips: true, identity: {type: command, argv: [x], key_env: [A]}}\n", "profiles: {p: {identity: env:T}}\n",
 		"a: |\n  b\n", "a: >-\n b\n", "%YAML 1.1\n---\na: 1\n", "p: *x\n", "min_ttl: 1h1m\ncache: none\n",

@@ -183,6 +183,14 @@ func loadSchema(t *testing.T) object {
 	return s
 }
 
+// exampleFile is docs/config.example.yaml.
+func exampleFile(t testing.TB) string {
+	t.Helper()
+	data, err := os.ReadFile("../../docs/config.example.yaml")
+	require.NoError(t, err)
+	return string(data)
+}
+
 // instance is a config file as a JSON schema sees it.
 func instance(t *testing.T, file string) any {
 	t.Helper()
@@ -194,13 +202,14 @@ func instance(t *testing.T, file string) any {
 	return v
 }
 
-// Every example is valid by the schema and by the reader.
-func TestTemplateAndExamplesAreValid(t *testing.T) {
+// The example is valid by the schema and by the reader, with what it has in comments
+// too.
+func TestTheExampleIsValid(t *testing.T) {
 	t.Parallel()
-	s := loadSchema(t)
-	uncommented := func() string { // the template with its optional keys switched on
+	s, example := loadSchema(t), exampleFile(t)
+	uncommented := func() string { // the example with its optional keys switched on
 		var b strings.Builder
-		for _, line := range strings.Split(config.Template(), "\n") {
+		for _, line := range strings.Split(example, "\n") {
 			trimmed := strings.TrimLeft(line, " ")
 			if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 				key, _, found := strings.Cut(strings.TrimLeft(rest, " -"), ":")
@@ -217,7 +226,7 @@ func TestTemplateAndExamplesAreValid(t *testing.T) {
 	require.Contains(t, uncommented, "\nserve:\n  listeners:\n    - {profile")
 	require.Contains(t, uncommented, "\n    workspace_id: wrkspc_example")
 	require.Contains(t, uncommented, "\ntimeout: 60s")
-	for name, file := range map[string]string{"the template": config.Template(), "the template with all its keys": uncommented} {
+	for name, file := range map[string]string{"the example": example, "the example with all its keys": uncommented} {
 		assert.Empty(t, violations(s, s, instance(t, file), "$"), name)
 		in := withFile(t, file)
 		in.Vendors = realVendors()
@@ -233,7 +242,7 @@ func TestTemplateAndExamplesAreValid(t *testing.T) {
 	for _, v := range realVendors() {
 		names = append(names, v.Name)
 	}
-	c, err := config.Load(withFile(t, config.Template()))
+	c, err := config.Load(withFile(t, example))
 	_ = err // the vendors of the tests are others
 	assert.ElementsMatch(t, names, c.ProfileNames(), "one profile for each provider")
 }
