@@ -41,6 +41,7 @@ type Client struct {
 	timeout time.Duration
 	connect time.Duration
 	roots   func() (*x509.CertPool, error)
+	ahead   aheads
 }
 
 // New returns a Client, or everything that is wrong with the options: a CA file
@@ -54,7 +55,7 @@ func New(o Options) (*Client, error) {
 	if err := errors.Join(errCA, errProxy); err != nil {
 		return nil, err
 	}
-	c := &Client{proxy: proxy, timeout: o.Timeout, connect: o.Connect}
+	c := &Client{proxy: proxy, timeout: o.Timeout, connect: o.Connect, ahead: aheads{life: aheadLife}}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
@@ -77,7 +78,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		return nil, &Error{Kind: Endpoint, Unsent: true, Detail: "the URL " + err.Error(), Err: err}
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
-	w, err := c.open(ctx, req.URL)
+	w, err := c.connection(ctx, req.URL)
 	if err != nil {
 		cancel()
 		return nil, err

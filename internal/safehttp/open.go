@@ -17,6 +17,20 @@ var past = time.Unix(1, 0)
 func (c *Client) open(ctx context.Context, u *url.URL) (*wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.connect)
 	defer cancel()
+	w := c.wireTo(u)
+	defer c.readRootsAhead(u.Scheme)()
+	if err := c.connectTo(ctx, w, u.Scheme, u.Hostname()); err != nil {
+		if w.conn != nil {
+			_ = w.conn.Close()
+		}
+		return nil, w.fail(ctx, err)
+	}
+	w.ready()
+	return w, nil
+}
+
+// wireTo is a connection to the server of u that is still to be made.
+func (c *Client) wireTo(u *url.URL) *wire {
 	host, port := u.Hostname(), u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
@@ -25,15 +39,7 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*wire, error) {
 	if u.Scheme == "https" && c.proxy.use(host, port) {
 		w.proxy = c.proxy.addr
 	}
-	defer c.readRootsAhead(u.Scheme)()
-	if err := c.connectTo(ctx, w, u.Scheme, host); err != nil {
-		if w.conn != nil {
-			_ = w.conn.Close()
-		}
-		return nil, w.fail(ctx, err)
-	}
-	w.ready()
-	return w, nil
+	return w
 }
 
 // readRootsAhead reads the certificates that the handshake will need while the

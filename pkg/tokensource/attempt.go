@@ -48,6 +48,9 @@ func (s *Source) attempt(ctx context.Context, key string, e errand) (exchange.Cr
 	trying, cancel := context.WithTimeout(ctx, s.bound(ctx, e))
 	defer cancel()
 
+	if p, ok := s.o.Exchanger.(Preparer); ok {
+		defer p.Prepare(trying)()
+	}
 	a, err := s.mint(trying, s.o.Exchanger.Audience())
 	if err != nil {
 		return exchange.Credential{}, minting, err

@@ -2,6 +2,7 @@ package tokensource_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +246,43 @@ func TestEventsTellTheStory(t *testing.T) {
 		}
 		assert.Equal(t, []string{"mint ok", "exchange unavailable", "mint ok", "exchange refused", "refusal refused", "refresh cold refused"}, got)
 		assert.Equal(t, "req-refused", w.events[3].RequestID)
+	})
+}
+
+// prepared records when a connection is prepared and let go.
+type prepared struct {
+	exchanger
+	steps *[]string
+}
+
+func (p prepared) Prepare(context.Context) func() {
+	mints, exchanges, _ := p.w.counts()
+	*p.steps = append(*p.steps, fmt.Sprintf("prepare after %d, %d", mints, exchanges))
+	return func() {
+		mints, exchanges, _ := p.w.counts()
+		*p.steps = append(*p.steps, fmt.Sprintf("release after %d, %d", mints, exchanges))
+	}
+}
+
+func TestTheExchangeIsPreparedWhileTheAssertionIsMinted(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context, w *world) {
+		var steps []string
+		w.answer = first(1, unavailable("exchange", nil))
+		w.mintErr = func(n int) error {
+			if n == 2 {
+				return unavailable("mint", nil)
+			}
+			return nil
+		}
+		s := w.source(func(o *tokensource.Options) { o.Exchanger = prepared{exchanger{w}, &steps} })
+		_, err := s.Credential(ctx)
+		require.NoError(t, err)
+		_, err = s.Credential(ctx) // a hit prepares nothing
+		require.NoError(t, err)
+		assert.Equal(t, []string{
+			"prepare after 0, 0", "release after 1, 1", // the exchange failed
+			"prepare after 1, 1", "release after 2, 1", // the mint failed
+			"prepare after 2, 1", "release after 3, 2",
+		}, steps)
 	})
 }

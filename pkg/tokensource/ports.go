@@ -33,6 +33,13 @@ type Exchanger interface {
 	Exchange(ctx context.Context, a exchange.Assertion) (exchange.Credential, error)
 }
 
+// Preparer is an [Exchanger] that can begin the connection for its exchange while
+// the assertion is still being minted. release is called when the exchange is over
+// or will not come.
+type Preparer interface {
+	Prepare(ctx context.Context) (release func())
+}
+
 // Store keeps credentials under a key. Implementations are safe for concurrent
 // use by goroutines and processes.
 type Store interface {
