@@ -33,8 +33,11 @@ func openLoose(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
+// Lender is nobody here: there are no owners.
+func Lender(string) int { return 0 }
+
 // CheckAncestors resolves the directory that holds path, as far as it exists.
-func CheckAncestors(path string) (parent string, err error) {
+func CheckAncestors(path string, _ int) (parent string, err error) {
 	parent = filepath.Dir(path)
 	if resolved, err := filepath.EvalSymlinks(parent); err == nil {
 		return resolved, nil

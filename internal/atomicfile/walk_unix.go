@@ -16,13 +16,14 @@ import (
 const maxLinks = 40
 
 // CheckAncestors walks to the directory that holds path, as far as it exists.
-// Each directory and each link on the way belongs to root or to us: nobody else
-// can put another directory in the place of ours. Links are followed, so linked
-// homes and runner folders work; the last element of path is not looked at.
+// Each directory and each link on the way belongs to root, to us or to the lender
+// (0: there is none): nobody else can put another directory in the place of ours.
+// Links are followed, so linked homes and runner folders work; the last element of
+// path is not looked at.
 //
 // It returns the parent with all links resolved. path must be absolute.
-func CheckAncestors(path string) (parent string, err error) {
-	w := walk{uid: os.Geteuid(), at: "/", rest: split(filepath.Dir(path))}
+func CheckAncestors(path string, lender int) (parent string, err error) {
+	w := walk{uid: os.Geteuid(), lender: lender, at: "/", rest: split(filepath.Dir(path))}
 	for len(w.rest) > 0 {
 		if err := w.step(); err != nil {
 			return "", err
@@ -31,12 +32,23 @@ func CheckAncestors(path string) (parent string, err error) {
 	return w.at, nil
 }
 
+// Lender is who lends us the directory at path: its owner, if that is another
+// user and we are root, otherwise 0. What we make in it stays ours, and is looked
+// at again whenever it is opened; all that a lender can do is take it away.
+func Lender(path string) int {
+	var st unix.Stat_t
+	if os.Geteuid() != 0 || again(func() error { return unix.Stat(path, &st) }) != nil {
+		return 0
+	}
+	return int(st.Uid)
+}
+
 type walk struct {
-	uid   int
-	at    string   // resolved so far
-	rest  []string // still to go
-	links int
-	gone  bool // at does not exist: nothing below it can be looked at
+	uid, lender int
+	at          string   // resolved so far
+	rest        []string // still to go
+	links       int
+	gone        bool // at does not exist: nothing below it can be looked at
 }
 
 func (w *walk) step() error {
@@ -59,7 +71,7 @@ func (w *walk) step() error {
 	if err != nil {
 		return fail("stat", next, err)
 	}
-	if info.Owner != 0 && info.Owner != w.uid {
+	if info.Owner != 0 && info.Owner != w.uid && info.Owner != w.lender {
 		return info.unsafe(next, "another user's", "")
 	}
 	switch {
@@ -151,13 +163,24 @@ func makeOne(path string) error {
 // mend gives what is ours the bits that a umask took away; it never adds any for
 // others, and does nothing to a link. Whoever comes after sees whether it helped.
 func mend(path string, mode fs.FileMode) {
-	info, err := lstatat(unix.AT_FDCWD, path)
-	if err != nil || info.Mode.Type() == fs.ModeSymlink || info.Owner != os.Geteuid() {
+	fd, err := openat(unix.AT_FDCWD, path, unix.O_RDONLY, 0)
+	if err == nil { // always so for root, who may be in a directory that another can change
+		defer closeFD(fd)
+		if info, err := fstat(fd); err == nil && info.tooStrict(mode) {
+			_ = again(func() error { return unix.Fchmod(fd, uint32(mode)) })
+		}
 		return
 	}
-	if info.Mode.Perm()&^mode == 0 && info.Mode.Perm() != mode {
+	if info, err := lstatat(unix.AT_FDCWD, path); err == nil && info.tooStrict(mode) {
 		_ = again(func() error { return unix.Chmod(path, uint32(mode)) })
 	}
+}
+
+// tooStrict reports whether i is a file or directory of ours that lacks bits of mode
+// and has no others.
+func (i Info) tooStrict(mode fs.FileMode) bool {
+	plain := i.Mode.IsRegular() || i.Mode.IsDir()
+	return plain && i.Owner == os.Geteuid() && i.Mode.Perm()&^mode == 0 && i.Mode.Perm() != mode
 }
 
 // Mend makes a file that is ours and too strict (a umask of 777) 0600 again.

@@ -131,7 +131,7 @@ func metaOf(f config.Field) string {
 // inputs is the outside world as config wants it: the flags that were set, the
 // environment, and what providers read.
 func (a *app) inputs() (config.Inputs, error) {
-	in := config.Inputs{Env: a.sys.Env, Flags: map[string][]string{}, Vendors: vendors(), GOOS: a.sys.GOOS}
+	in := config.Inputs{Env: a.sys.Env, Flags: map[string][]string{}, Vendors: vendors(), GOOS: a.sys.GOOS, TempLent: a.lender() != 0}
 	if a.cmd == nil {
 		return in, nil
 	}

@@ -70,12 +70,17 @@ func (a *app) fillShared(ctx context.Context, p *config.Profile, store string, d
 
 // keyringError adds what helps: the choice was the user's.
 func keyringError(chosen config.Origin, err error) error {
+	return withHint(err, "choose another store ("+chosen.String()+"): --cache file or --cache auto")
+}
+
+// withHint gives an error a next step where it has none.
+func withHint(err error, hint string) error {
 	var typed *exchange.Error
 	if !errors.As(err, &typed) || typed.Hint != "" {
 		return err
 	}
 	hinted := *typed
-	hinted.Hint = "choose another store (" + chosen.String() + "): --cache file or --cache auto"
+	hinted.Hint = hint
 	return &hinted
 }
 
@@ -87,8 +92,12 @@ func (a *app) openCache(look bool) (*cache.Directory, error) {
 			Description: "no directory for it is known: " + a.cfg.Global.CacheReason, Hint: "name one with --cache-dir or AWF_CRED_CACHE_DIR"}
 	}
 	o := cache.Options{Dir: dir, Clock: a.sys.Clock, Look: look}
+	if a.inRunnerTemp(dir) {
+		o.Lender = a.lender()
+	}
 	if a.cfg.Global.Settings["cache_dir"].Origin.Kind == config.FromDefault {
 		o.MayMake = 2 // a home or temporary folder that does not exist is not made
 	}
-	return cache.Open(o)
+	opened, err := cache.Open(o)
+	return opened, withHint(err, "name another directory with --cache-dir or AWF_CRED_CACHE_DIR")
 }

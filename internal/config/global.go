@@ -32,7 +32,7 @@ func (c *Config) readFile() {
 	where := c.field("config")
 	path, origin, named := c.find(where, level{})
 	if !named {
-		path = userDirs{c.env, c.in.GOOS}.configFile()
+		path = userDirs{env: c.env, goos: c.in.GOOS}.configFile()
 	}
 	c.Global.ConfigPath = path
 	c.doc.path = path
@@ -115,7 +115,7 @@ func (c *Config) resolveCacheDir() {
 		g.CacheDir, g.CacheReason = s.Value, s.Origin.String()
 		return
 	}
-	dirs := userDirs{c.env, c.in.GOOS}
+	dirs := userDirs{env: c.env, goos: c.in.GOOS, lent: c.in.TempLent}
 	g.CacheDir, g.CacheReason = dirs.cacheDir()
 	s.Value = g.CacheDir
 	g.Settings["cache_dir"] = s

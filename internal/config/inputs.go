@@ -35,4 +35,6 @@ type Inputs struct {
 	GOOS    string // runtime.GOOS
 	// LogLevel is the default log level of the command; empty: warn.
 	LogLevel string
+	// TempLent says that we are root and RUNNER_TEMP belongs to another user.
+	TempLent bool
 }

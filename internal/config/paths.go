@@ -8,6 +8,7 @@ import "strings"
 type userDirs struct {
 	env  environment
 	goos string
+	lent bool // RUNNER_TEMP is another user's, and we are root
 }
 
 // configFile is the config file's place, empty when the environment names none.
@@ -26,7 +27,11 @@ func (u userDirs) configFile() string {
 func (u userDirs) cacheDir() (dir, reason string) {
 	actions, _ := u.env.get("GITHUB_ACTIONS")
 	if strings.EqualFold(actions, "true") {
-		if dir := u.join("RUNNER_TEMP", "awf-cred"); dir != "" {
+		name := "awf-cred"
+		if u.lent { // the runner's own steps use that one, and could not use it if it were root's
+			name = "awf-cred-root"
+		}
+		if dir := u.join("RUNNER_TEMP", name); dir != "" {
 			return dir, "RUNNER_TEMP of the job"
 		}
 	}

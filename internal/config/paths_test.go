@@ -36,10 +36,13 @@ func TestTheCacheDirectoryFollowsARule(t *testing.T) {
 		{"Windows in Actions", "windows", []string{"GITHUB_ACTIONS=true", `RUNNER_TEMP=D:\a\_temp`}, `D:\a\_temp\awf-cred`, "RUNNER_TEMP", 0},
 		{"Windows without a folder", "windows", []string{`LocalAppData=AppData\Local`}, "", "LocalAppData is not an absolute path", 1},
 		{"said by variable", "linux", []string{"AWF_CRED_CACHE_DIR=rel/dir", "HOME=h"}, "rel/dir", "env AWF_CRED_CACHE_DIR", 0},
+		{"root in the runner's folder has one of its own", "linux lent", []string{"GITHUB_ACTIONS=true", "RUNNER_TEMP=/tmp/r", "HOME=/h"}, "/tmp/r/awf-cred-root", "RUNNER_TEMP", 0},
+		{"outside Actions it is the home", "linux lent", []string{"RUNNER_TEMP=/tmp/r", "HOME=/h"}, "/h/.cache/awf-cred", "user's cache", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := config.Load(config.Inputs{Env: tt.env, GOOS: tt.goos})
+			goos, lent := strings.CutSuffix(tt.goos, " lent")
+			c, err := config.Load(config.Inputs{Env: tt.env, GOOS: goos, TempLent: lent})
 			require.NoError(t, err)
 			assert.Equal(t, tt.dir, c.Global.CacheDir)
 			assert.Contains(t, c.Global.CacheReason, tt.reason)

@@ -22,6 +22,9 @@ type Options struct {
 	// to it; 0: any number. A default place is not made where nothing is: a home
 	// that does not exist stays so.
 	MayMake int
+	// Lender is a user who, besides root and us, may own what leads to Dir, as the
+	// runner does in a container job that runs as root (atomicfile.Lender); 0: nobody.
+	Lender int
 	// BootID names the running boot of the machine; nil: the kernel is asked
 	// where it can be, otherwise there is none.
 	BootID func() string
@@ -48,7 +51,7 @@ func Open(o Options) (*Directory, error) {
 	if o.BootID == nil {
 		o.BootID = bootID
 	}
-	parent, err := atomicfile.CheckAncestors(path)
+	parent, err := atomicfile.CheckAncestors(path, o.Lender)
 	if err != nil {
 		return nil, storageError("cache", err)
 	}

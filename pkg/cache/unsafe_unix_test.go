@@ -107,6 +107,35 @@ func TestAncestorsBelongToRootOrUs(t *testing.T) {
 		require.ErrorIs(t, err, cache.ErrUnsafe)
 		assert.Contains(t, err.Error(), base+" is not safe to use: another user's")
 	})
+	t.Run("a folder that its owner lends", func(t *testing.T) {
+		t.Parallel()
+		needRoot(t)
+		base := filepath.Join(t.TempDir(), "theirs")
+		require.NoError(t, os.Mkdir(base, 0o755))
+		require.NoError(t, os.Chown(base, nobody, nobody))
+		o := cache.Options{Dir: filepath.Join(base, "deeper", "cache"), Clock: clock, Lender: nobody}
+		_, err := cache.Open(o)
+		require.NoError(t, err)
+		info, err := os.Stat(o.Dir)
+		require.NoError(t, err)
+		assert.Equal(t, fs.ModeDir|0o700, info.Mode())
+
+		// It is the directory that must be ours, whatever its owner puts in its place.
+		require.NoError(t, os.Rename(o.Dir, o.Dir+".away"))
+		require.NoError(t, os.Symlink("cache.away", o.Dir))
+		_, err = cache.Open(o)
+		require.ErrorIs(t, err, cache.ErrUnsafe)
+		require.NoError(t, os.Remove(o.Dir))
+		require.NoError(t, os.Mkdir(o.Dir, 0o700))
+		require.NoError(t, os.Chown(o.Dir, nobody, nobody))
+		_, err = cache.Open(o)
+		require.ErrorIs(t, err, cache.ErrUnsafe)
+
+		// Nobody else may own what leads to it.
+		require.NoError(t, os.Chown(filepath.Join(base, "deeper"), nobody-1, nobody))
+		_, err = cache.Open(o)
+		require.ErrorIs(t, err, cache.ErrUnsafe)
+	})
 	t.Run("F065: a link of another user", func(t *testing.T) {
 		t.Parallel()
 		needRoot(t)
