@@ -65,13 +65,23 @@ func (d *delivery) Write(b []byte) (int, error) {
 // lockedWriter writes one record at a time. Its errors are dropped: standard error
 // being full or gone changes neither the output nor the exit status.
 type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu    sync.Mutex
+	w     io.Writer
+	muted bool
 }
 
 func (l *lockedWriter) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = l.w.Write(b)
+	if !l.muted {
+		_, _ = l.w.Write(b)
+	}
 	return len(b), nil
+}
+
+// mute drops what is written from now on; false ends it.
+func (l *lockedWriter) mute(muted bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.muted = muted
 }

@@ -14,7 +14,16 @@ import (
 // they get; whatever fails is told on standard output with exit 0, as they want it.
 // No file is written for GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE: an identity token
 // does not belong on a disk, and the library asks again.
+//
+// The libraries for Node and Python read standard output and standard error as one,
+// so that a warning, a retry or a mask would spoil the answer: to a library, which
+// always names an audience, nothing is said beside it. It keeps what it reads, and
+// the token comes near no log.
 func runExecutable(ctx context.Context, a *app) error {
+	if a.isSet("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE") {
+		a.err.mute(true)
+		defer a.err.mute(false) // an error that ends the program is told
+	}
 	b, err := a.executable(ctx)
 	if err != nil {
 		if _, yes := interruption(ctx); yes {
@@ -43,7 +52,7 @@ func (a *app) executable(ctx context.Context) ([]byte, error) {
 	}
 	ctx, cancel := a.within(ctx)
 	defer cancel()
-	assertion, err := a.mint(ctx, p, executableAudience(a.env("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")))
+	assertion, err := a.mint(ctx, p, executableAudience(p, a.env("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")))
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +62,14 @@ func (a *app) executable(ctx context.Context) ([]byte, error) {
 	return output.GCPExecutable(tokenType, assertion.Token, assertion.ExpiresAt)
 }
 
-// executableAudience is the audience that a provider expects in the JWT, from the
-// form in which the credentials file names it. Empty: the profile's.
-func executableAudience(audience string) string {
+// executableAudience is the audience that a provider of Google Cloud expects in the
+// JWT, from the form in which the credentials file names it. A provider may list
+// others: what a profile for Google Cloud or the flag says is stronger. Empty: the
+// profile's.
+func executableAudience(p *config.Profile, audience string) string {
+	if set := p.Audience; set.Value != "" && (p.Provider == "gcp" || set.Origin.Kind == config.FromFlag) {
+		return set.Value
+	}
 	audience = strings.TrimSpace(audience)
 	if strings.HasPrefix(audience, "//") {
 		return "https:" + audience
