@@ -710,6 +710,10 @@ func TestContainerCredentials(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	var vars map[string]*string
 	require.NoError(t, json.Unmarshal([]byte(stdout), &vars))
+	for _, stronger := range []string{"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		value, removed := vars[stronger]
+		assert.True(t, removed && value == nil, "what an SDK prefers goes: %s", stronger)
+	}
 	req, err := http.NewRequest(http.MethodGet, *vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"], nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", *vars["AWS_CONTAINER_AUTHORIZATION_TOKEN"])
