@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/jwt"
@@ -23,27 +24,32 @@ func (a *app) assertionSource(p *config.Profile, file string) (tokensource.Ident
 	case "":
 		return nil, nil
 	case "-":
-		return stdin{app: a, p: p}, nil
+		return &stdin{app: a, p: p}, nil
 	default:
 		p.Identity = config.Identity{Type: config.File, Path: file, Origin: config.Origin{Kind: config.FromFlag, Name: "assertion-file"}}
 		return nil, nil
 	}
 }
 
-// stdin is an identity whose one assertion comes from standard input.
+// stdin is an identity whose one assertion comes from standard input, which is read
+// once, however many attempts there are.
 type stdin struct {
-	app *app
-	p   *config.Profile
+	app  *app
+	p    *config.Profile
+	once sync.Once
+	text string
+	err  error
 }
 
 // Fingerprint never names a key of the cache: `exchange` uses none.
-func (s stdin) Fingerprint(context.Context) (string, error) { return "standard input", nil }
+func (s *stdin) Fingerprint(context.Context) (string, error) { return "standard input", nil }
 
 // Assertion reads standard input to its end.
-func (s stdin) Assertion(ctx context.Context, _ string) (exchange.Assertion, error) {
-	text, err := s.read(ctx)
-	if err != nil {
-		return exchange.Assertion{}, s.wrong(err)
+func (s *stdin) Assertion(ctx context.Context, _ string) (exchange.Assertion, error) {
+	s.once.Do(func() { s.text, s.err = s.read(ctx) })
+	text := s.text
+	if s.err != nil {
+		return exchange.Assertion{}, s.wrong(s.err)
 	}
 	if text == "" {
 		return exchange.Assertion{}, s.wrong(errors.New("nothing came in"))
@@ -61,13 +67,13 @@ func (s stdin) Assertion(ctx context.Context, _ string) (exchange.Assertion, err
 		}
 	}
 	return exchange.Assertion{
-		Token: secret.New(text), ID: claims.JTI(), ExpiresAt: claims.ExpiresAt,
+		Token: secret.New(text), ID: claims.JTI(), ExpiresAt: claims.ExpiresAt, Only: true,
 		Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience,
 	}, nil
 }
 
 // read is bounded in bytes and time; a terminal or a pipe may never end.
-func (s stdin) read(ctx context.Context) (string, error) {
+func (s *stdin) read(ctx context.Context) (string, error) {
 	type result struct {
 		data []byte
 		err  error
@@ -85,7 +91,7 @@ func (s stdin) read(ctx context.Context) (string, error) {
 	}
 }
 
-func (s stdin) wrong(err error) error {
+func (s *stdin) wrong(err error) error {
 	return &exchange.Error{Step: "standard input", Cause: exchange.Identity, Err: err,
 		Hint: "pipe one identity token into it: awf-cred mint | awf-cred exchange --assertion-file -"}
 }

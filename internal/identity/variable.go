@@ -24,6 +24,7 @@ func (v *variable) Assertion(context.Context, string) (exchange.Assertion, error
 	if err != nil {
 		return exchange.Assertion{}, v.failed(err)
 	}
+	a.Only = true
 	return a, nil
 }
 

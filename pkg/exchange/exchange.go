@@ -32,6 +32,9 @@ type Assertion struct {
 	// Minted says that the token was made for this exchange, so that nobody else
 	// can have presented it. It serves messages only.
 	Minted bool
+	// Only says that the source has no other while this process runs, as a variable
+	// has none: to wait for one would be in vain.
+	Only bool
 
 	// What follows is not secret and serves messages only.
 

@@ -293,7 +293,7 @@ func TestClockSkew(t *testing.T) {
 			if want == "" {
 				assert.NotContains(t, text, "clock")
 			} else {
-				assert.Contains(t, text, "this machine's clock is "+want+" the server's")
+				assert.Contains(t, text, ": this machine's clock is "+want+" the server's", "no brackets where nothing else is said")
 			}
 			answer = strings.Replace(raw(200, "", v.grant(token, 600)), "Date: "+now.Format(http.TimeFormat), date, 1)
 			if v.name == "aws" { // an absolute time is judged by that clock

@@ -61,10 +61,12 @@ func (r *reply) fail(cause Cause, c complaint) *Error {
 		if skew < 0 {
 			side = "ahead of"
 		}
-		if e.Description != "" {
-			e.Description += " "
+		clock := "this machine's clock is " + skew.Abs().String() + " " + side + " the server's"
+		if e.Description == "" {
+			e.Description = clock
+		} else {
+			e.Description += " (" + clock + ")"
 		}
-		e.Description += "(this machine's clock is " + skew.Abs().String() + " " + side + " the server's)"
 	}
 	return e
 }

@@ -15,6 +15,7 @@ const (
 	minting stage = iota
 	claiming
 	exchanging
+	spending // exchanging the only assertion of the source, which the provider takes once
 )
 
 // attempts repeats whole attempts until one succeeds or another cannot help.
@@ -35,6 +36,9 @@ func (s *Source) attempts(ctx context.Context, key string, e errand) (exchange.C
 		if !again {
 			s.refused(ctx, key, err)
 			return exchange.Credential{}, err
+		}
+		if at == spending {
+			return exchange.Credential{}, noOther(err)
 		}
 		if err := s.pause(ctx, err, p.tries(), wait); err != nil {
 			return exchange.Credential{}, err
@@ -61,10 +65,13 @@ func (s *Source) attempt(ctx context.Context, key string, e errand) (exchange.Cr
 	}
 	c, err := s.exchange(trying, a)
 	if err != nil {
+		at := exchanging
 		if x := (*exchange.Error)(nil); errors.As(err, &x) && x.Unsent {
 			release()
+		} else if a.Only && s.o.Exchanger.SingleUse(a) {
+			at = spending
 		}
-		return exchange.Credential{}, exchanging, err
+		return exchange.Credential{}, at, err
 	}
 	if err := s.keep(ctx, key, c); err != nil {
 		return exchange.Credential{}, exchanging, err

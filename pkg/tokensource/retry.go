@@ -34,7 +34,7 @@ func (p *plan) tries() int { return p.mints }
 // in [0, 1).
 func (p *plan) next(at stage, err error, r float64) (wait time.Duration, again bool) {
 	p.mints++
-	if at == exchanging {
+	if at >= exchanging {
 		p.exchanges++
 	}
 	p.last = err
