@@ -72,6 +72,7 @@ func runExec(ctx context.Context, a *app, o *execOptions, argv []string) error {
 	defer signal.Stop(signals)
 	defer catchPipe()()
 	serve.Harden(a.isSet("GOGC"))
+	a.masks.on = a.masks.on && !intoFile(a.sys.Err) // the program may read that file
 
 	path, err := child.Look(argv[0], a.env("PATH"))
 	if err != nil {

@@ -22,7 +22,7 @@ type masks struct {
 
 // intoFile reports whether w is a regular file. The runner reads a pipe; in the log
 // file of a serve in the background each mask would be the secret in clear, renewed
-// for as long as it runs, so serve gives none there.
+// for as long as it runs, so serve and exec give none there.
 func intoFile(w io.Writer) bool {
 	f, ok := w.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {
