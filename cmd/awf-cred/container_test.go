@@ -5,10 +5,8 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,31 +19,19 @@ import (
 // They share a cache there, beside the one of the runner's own steps.
 func TestAContainerJobHasACache(t *testing.T) {
 	t.Parallel()
-	const runner = 65534
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to give a folder away")
 	}
 	sb := sandbox.Start(t)
-	top, err := os.MkdirTemp("", "job") // t.TempDir is closed to the other user
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(top) })
-	require.NoError(t, os.Chmod(top, 0o755))
-	temp := filepath.Join(top, "_temp")
+	temp := filepath.Join(openDir(t), "_temp")
 	require.NoError(t, os.Mkdir(temp, 0o755))
-	require.NoError(t, os.Chown(temp, runner, runner))
-
-	path, err := exec.LookPath("awf-cred")
-	require.NoError(t, err)
-	binary, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(top, "awf-cred"), binary, 0o755)) // where the other user can run it
+	require.NoError(t, os.Chown(temp, nobody, nobody))
 
 	token := func(uid uint32, args ...string) string {
 		cmd := program(t, sb, append([]string{"token", "--format", "json"}, args...)...)
-		cmd.Path, cmd.Dir = filepath.Join(top, "awf-cred"), top
-		cmd.Env = append(cmd.Env, "GITHUB_ACTIONS=true", "RUNNER_TEMP="+temp, "HOME="+top, "XDG_CONFIG_HOME=", "XDG_CACHE_HOME=")
+		cmd.Env = append(cmd.Env, "GITHUB_ACTIONS=true", "RUNNER_TEMP="+temp)
 		if uid != 0 {
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+			asNobody(t, cmd)
 		}
 		status, stdout, stderr := outcome(t, cmd)
 		require.Equal(t, 0, status, stderr)
@@ -65,9 +51,9 @@ func TestAContainerJobHasACache(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, os.ModeDir|0o700, info.Mode())
 
-	second := token(runner)
+	second := token(nobody)
 	assert.NotEqual(t, first, second)
-	assert.Equal(t, second, token(runner))
+	assert.Equal(t, second, token(nobody))
 	assert.DirExists(t, filepath.Join(temp, "awf-cred"))
 
 	named := filepath.Join(temp, "named", "cache")
