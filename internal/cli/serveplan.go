@@ -160,7 +160,7 @@ func (p *planner) wireOrTell(ctx context.Context, name string, profile *config.P
 		if p.broken == nil {
 			p.broken = map[string]error{}
 		}
-		p.unusable(name, err)
+		p.unusable(name, profile, err)
 	}
 	v, _ := provider.Lookup(profile.Provider)
 	return &wired{Profile: profile, Provider: v, source: unusable{p.broken[name]}}, nil

@@ -42,14 +42,15 @@ func (p *planner) tolerate(cfg *config.Config, names []string, profiles []*confi
 			return err
 		}
 		if _, one := cfg.Select(name); one != nil {
-			p.unusable(name, one)
+			p.unusable(name, profiles[i], one)
 		}
 	}
 	return nil
 }
 
-// unusable notes what is wrong with a profile, and says so.
-func (p *planner) unusable(name string, err error) {
+// unusable notes what is wrong with a profile, by the name that it was asked for by,
+// and says so.
+func (p *planner) unusable(name string, profile *config.Profile, err error) {
 	p.broken[name] = &exchange.Error{Step: "configuration", Cause: exchange.Usage, Err: err}
-	p.app.log.Error("configuration cannot work, clients are told so", "profile", name, "reason", err)
+	p.app.log.Error("configuration cannot work, clients are told so", "profile", profile.Name, "reason", err)
 }
