@@ -697,6 +697,42 @@ func TestSinksAlone(t *testing.T) {
 	}
 }
 
+// Google's libraries run the command of the file elsewhere: what flags said of the
+// identity is in it, with whole paths.
+func TestTheFileForGooglesLibraries(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb)
+	jwt := sb.MintToken(sandbox.Token{Audience: "https://iam.googleapis.com/" + sb.Pool().Provider})
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "jwt"), []byte(jwt), 0o600))
+	s.cmd.Dir = s.dir
+	s.cmd.Args = []string{s.cmd.Args[0], "serve", "--ready-file", filepath.Join(s.dir, "ready.json"), "--admin-listen", "127.0.0.1:0", "--sink", "gcp-credentials:google.json",
+		"--identity", "file:jwt", "--oidc-audience", "https://iam.googleapis.com/" + sb.Pool().Provider}
+	s.cmd.Env = append(s.cmd.Env, sb.GCPEnv()...)
+	s.start().awaitReady()
+	var file struct {
+		Source struct {
+			Executable struct{ Command string }
+		} `json:"credential_source"`
+	}
+	require.Eventually(t, func() bool {
+		data, err := os.ReadFile(filepath.Join(s.dir, "google.json"))
+		return err == nil && json.Unmarshal(data, &file) == nil
+	}, 10*time.Second, 10*time.Millisecond)
+	words := strings.Fields(file.Source.Executable.Command)
+	require.Greater(t, len(words), 1)
+	cmd := program(t, sb, words[1:]...)
+	cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "AWF_AUTH_PROVIDER=gcp") // no job, no settings
+	code, stdout, stderr := outcome(t, cmd)
+	require.Equal(t, 0, code, stderr)
+	assert.Contains(t, stdout, `"id_token":"`+jwt+`"`)
+	for _, row := range [][]string{{"token:x", "json:x"}, {"json:x", "json:./x"}} {
+		code, _, stderr = outcome(t, program(t, sb, "serve", "--sink", row[0], "--sink", row[1]))
+		assert.Equal(t, 2, code, stderr)
+		assert.Contains(t, stderr, "another sink writes this file")
+	}
+}
+
 // The credentials endpoint gives an AWS SDK what env prints the way to.
 func TestContainerCredentials(t *testing.T) {
 	t.Parallel()

@@ -3,8 +3,12 @@ package cli
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/serve"
@@ -58,6 +62,7 @@ func (o *serveOptions) makeSinks(a *app, plan *planned) ([]serve.Sink, error) {
 		return nil, err
 	}
 	var sinks []serve.Sink
+	var files sinkFiles
 	for _, f := range wanted {
 		w, err := plan.profile(f.profile)
 		if err != nil {
@@ -65,7 +70,10 @@ func (o *serveOptions) makeSinks(a *app, plan *planned) ([]serve.Sink, error) {
 		}
 		spec := serve.SinkSpec{
 			Kind: f.kind, Path: f.path, Profile: w.Profile.Name, Provider: w.Provider, Values: w.Profile.Values,
-			Now: a.sys.Clock.Now, Cleanup: o.sinkCleanup,
+			Static: w.Profile.Static != nil, Now: a.sys.Clock.Now, Cleanup: o.sinkCleanup,
+		}
+		if spec.Shared, err = files.add(f.kind, f.path, w.Profile.Name); err != nil {
+			return nil, err
 		}
 		if w.Tokens != nil {
 			spec.Assertion = func(ctx context.Context) (exchange.Assertion, error) {
@@ -73,7 +81,7 @@ func (o *serveOptions) makeSinks(a *app, plan *planned) ([]serve.Sink, error) {
 			}
 		}
 		if f.kind == "gcp-credentials" {
-			if spec.Program, err = executable(w.Profile); err != nil {
+			if spec.Program, err = executable(a.cmd.Flags(), w.Profile); err != nil {
 				return nil, err
 			}
 		}
@@ -84,6 +92,36 @@ func (o *serveOptions) makeSinks(a *app, plan *planned) ([]serve.Sink, error) {
 		sinks = append(sinks, sink)
 	}
 	return sinks, nil
+}
+
+// sinkFiles are the files of a plan's sinks. Only a file of the AWS SDKs may be that
+// of several: each has a section of its own in it.
+type sinkFiles map[string]*sinkFile
+
+type sinkFile struct {
+	sync.Mutex
+	kind     string
+	profiles []string
+}
+
+// add returns the lock of a file, or says why it cannot have one more sink.
+func (s *sinkFiles) add(kind, path, profile string) (sync.Locker, error) {
+	key := path
+	if abs, err := filepath.Abs(path); err == nil {
+		key = abs
+	}
+	if *s == nil {
+		*s = sinkFiles{}
+	}
+	f, there := (*s)[key]
+	if !there {
+		f = &sinkFile{kind: kind}
+		(*s)[key] = f
+	} else if kind != "aws-credentials" || f.kind != kind || slices.Contains(f.profiles, profile) {
+		return nil, usage("sink "+printable(kind+":"+path), "another sink writes this file", "give each sink a file of its own")
+	}
+	f.profiles = append(f.profiles, profile)
+	return f, nil
 }
 
 // profile finds the profile of a sink; an empty name is the only one there is.
@@ -97,8 +135,9 @@ func (p *planned) profile(name string) (*wired, error) {
 }
 
 // executable is the command line by which Google's libraries get an identity token
-// from us.
-func executable(p *config.Profile) ([]string, error) {
+// from us. They run it in an environment and a directory of their own, so that what
+// flags told serve of the identity is said again, with absolute paths.
+func executable(flags *pflag.FlagSet, p *config.Profile) ([]string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, &exchange.Error{Step: "sink", Cause: exchange.Internal, Err: err}
@@ -106,6 +145,22 @@ func executable(p *config.Profile) ([]string, error) {
 	words := []string{self, "token", "--format", "gcp-executable"}
 	if !p.FromEnvironment {
 		words = append(words, "--profile", p.Name)
+	}
+	for _, name := range []string{"config", "ca-file", "identity", "oidc-audience"} {
+		f := flags.Lookup(name)
+		if f == nil || !f.Changed || f.Value.String() == "" {
+			continue
+		}
+		value := f.Value.String()
+		path, isFile := strings.CutPrefix(value, "file:")
+		if name == "config" || name == "ca-file" || name == "identity" && isFile {
+			abs, err := filepath.Abs(path)
+			if err != nil {
+				return nil, &exchange.Error{Step: "sink", Cause: exchange.Internal, Err: err}
+			}
+			value = strings.TrimSuffix(value, path) + abs
+		}
+		words = append(words, "--"+name, value)
 	}
 	return words, nil
 }

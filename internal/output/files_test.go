@@ -36,16 +36,18 @@ func TestAnthropicFile(t *testing.T) {
 
 func TestAWSFile(t *testing.T) {
 	t.Parallel()
+	windows := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 	const ours = "[review]\naws_access_key_id = ASIASANDBOX\naws_secret_access_key = secret/sandbox+\naws_session_token = session==\n"
 	for _, row := range []struct{ name, file, want, without string }{
 		{"a new file", "", ours, ""},
 		{"other profiles stay", "[default]\nregion = eu-central-1\n", "[default]\nregion = eu-central-1\n\n" + ours, "[default]\nregion = eu-central-1\n"},
 		{"a file without an end of its last line", "[a]\nx=1", "[a]\nx=1\n\n" + ours, "[a]\nx=1"},
-		{"our section is replaced where it is", "[a]\nx=1\n\n[review]\nold = 1\n# note\n\n[b]\ny=2\n", "[a]\nx=1\n\n" + ours + "\n[b]\ny=2\n", "[a]\nx=1\n\n[b]\ny=2\n"},
+		{"our section is replaced where it is", "[a]\nx=1\n\n[review]\nold = 1\n# note\n\n[b]\ny=2\n", "[a]\nx=1\n\n" + ours + "\n# note\n\n[b]\ny=2\n", "[a]\nx=1\n\n# note\n\n[b]\ny=2\n"},
+		{"a comment of ours goes, that of the next section stays", "[review]\n# old\nold = 1\n\n; of b\n[b]\ny=2\n", ours + "\n; of b\n[b]\ny=2\n", "; of b\n[b]\ny=2\n"},
 		{"blanks and comments of a head", "[ review ] # mine\nold=1\n", ours, ""},
 		{"a section that is there twice", "[review]\na=1\n[b]\ny=2\n[review]\nc=3\n", ours + "\n[b]\ny=2\n", "[b]\ny=2\n"},
 		{"a name that only begins alike", "[review2]\na=1\n", "[review2]\na=1\n\n" + ours, "[review2]\na=1\n"},
-		{"carriage returns", "[a]\r\nx=1\r\n[review]\r\nold=1\r\n[b]\r\ny=2\r\n", "[a]\r\nx=1\r\n" + ours + "\n[b]\r\ny=2\r\n", "[a]\r\nx=1\r\n[b]\r\ny=2\r\n"},
+		{"carriage returns", "[a]\r\nx=1\r\n[review]\r\nold=1\r\n[b]\r\ny=2\r\n", "[a]\r\nx=1\r\n" + windows(ours) + "\r\n[b]\r\ny=2\r\n", "[a]\r\nx=1\r\n[b]\r\ny=2\r\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,6 +59,11 @@ func TestAWSFile(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(string(again), "[review]"))
 			assert.Equal(t, row.without, string(output.AWSFileWithout([]byte(row.file), "review")))
 		})
+	}
+	for _, file := range []string{"", "[a]\nx=1\n", "# top\n\n[a]\nx=1\n\n[b]\ny=2\n", "[a]\r\nx=1\r\n"} {
+		got, err := output.AWSFile([]byte(file), "review", awsKeys())
+		require.NoError(t, err)
+		assert.Equal(t, file, string(output.AWSFileWithout(got, "review")), "added and taken away again, nothing is left of it")
 	}
 	bad := awsKeys()
 	bad.AWS.SessionToken = secret.New("x\n[default]\n")

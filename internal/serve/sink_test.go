@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -128,6 +129,55 @@ func TestAnAWSFileMayHoldOthers(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(data), "ASIA")
 	assert.Contains(t, string(data), "region = x")
+}
+
+// Each reads the file and writes it: without a turn for each, one takes the section
+// of another away.
+func TestSeveralProfilesInOneAWSFile(t *testing.T) {
+	t.Parallel()
+	path, shared := filepath.Join(t.TempDir(), "credentials"), new(sync.Mutex)
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	var group sync.WaitGroup
+	for _, name := range names {
+		s := spec(t, "aws-credentials", "aws")
+		s.Path, s.Profile, s.Shared = path, name, shared
+		sink, err := serve.NewSink(s)
+		require.NoError(t, err)
+		group.Go(func() { assert.NoError(t, sink.Write(t.Context(), awsCredential())) })
+	}
+	group.Wait()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, name := range names {
+		assert.Contains(t, string(data), "["+name+"]\n")
+	}
+}
+
+func TestAnAWSFileThatOthersCanReadIsRefusedAtTheStart(t *testing.T) {
+	t.Parallel()
+	s := spec(t, "aws-credentials", "aws")
+	require.NoError(t, os.WriteFile(s.Path, []byte("[default]\n"), 0o644))
+	require.NoError(t, os.Chmod(s.Path, 0o644))
+	sink, err := serve.NewSink(s)
+	require.NoError(t, err)
+	require.ErrorContains(t, sink.Check(), "chmod 600")
+	require.NoError(t, os.Chmod(s.Path, 0o600))
+	require.NoError(t, sink.Check())
+}
+
+func TestSinksThatAStaticKeyCannotFill(t *testing.T) {
+	t.Parallel()
+	for kind, of := range map[string]string{"identity-token": "openai", "anthropic-credentials": "anthropic", "aws-credentials": "aws", "gcp-credentials": "gcp"} {
+		s := spec(t, kind, of)
+		s.Static = true
+		_, err := serve.NewSink(s)
+		require.ErrorIs(t, err, exchange.Usage, kind)
+		require.ErrorContains(t, err, "choose token, json or dotenv", kind)
+	}
+	s := spec(t, "gcp-credentials", "gcp")
+	s.Values = settings("service_account", "a@b.iam.gserviceaccount.com", "delegates", "c@b.iam.gserviceaccount.com")
+	_, err := serve.NewSink(s)
+	require.ErrorContains(t, err, "cannot name delegates")
 }
 
 func TestSinksThatDoNotFit(t *testing.T) {

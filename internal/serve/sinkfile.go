@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/awf-cred/awf-cred/internal/atomicfile"
@@ -23,6 +25,10 @@ type SinkSpec struct {
 	Profile  string
 	Provider provider.Provider
 	Values   config.Values
+	Static   bool // the profile's credential is a static key
+	// Shared is held while a file that others write to is read and written; nil: it
+	// is this sink's alone.
+	Shared sync.Locker
 	// Assertion mints an identity token, for the kind identity-token.
 	Assertion func(context.Context) (exchange.Assertion, error)
 	// Program is the command line that prints an identity token for Google's
@@ -50,10 +56,21 @@ func NewSink(s SinkSpec) (Sink, error) {
 		s.Kind == "gcp-credentials" && s.Provider.Name != "gcp",
 		s.Kind == "token" && s.Provider.Name == "aws":
 		return sink, usage("sink %s: profile %s has provider %s, which has no such file", sink.Name, s.Profile, s.Provider.Name)
-	case s.Kind == "identity-token" && s.Assertion == nil:
-		return sink, usage("sink %s: profile %s has a static key and no identity", sink.Name, s.Profile)
+	case s.Static && slices.Contains([]string{"identity-token", "anthropic-credentials", "aws-credentials", "gcp-credentials"}, s.Kind),
+		s.Kind == "identity-token" && s.Assertion == nil:
+		return sink, usage("sink %s: profile %s has a static key and no identity: choose token, json or dotenv", sink.Name, s.Profile)
+	case s.Kind == "gcp-credentials" && s.Values.Get("delegates") != "":
+		return sink, usage("sink %s: a credentials file of Google cannot name delegates, and profile %s has them: choose token, json or dotenv", sink.Name, s.Profile)
+	}
+	if s.Kind == "aws-credentials" {
+		sink.Check = func() error { return errors.Join(checkTarget(s.Path), s.checkExisting()) }
+	}
+	if s.Shared == nil {
+		s.Shared = new(sync.Mutex)
 	}
 	sink.Write = func(_ context.Context, c exchange.Credential) error {
+		s.Shared.Lock()
+		defer s.Shared.Unlock()
 		data, err := render(c)
 		if err != nil {
 			return err
@@ -141,6 +158,12 @@ func (s SinkSpec) existing() ([]byte, error) {
 	return data, err
 }
 
+// checkExisting finds out whether a file that is there can be added to.
+func (s SinkSpec) checkExisting() error {
+	_, err := s.existing()
+	return err
+}
+
 func (s SinkSpec) gcp(exchange.Credential) ([]byte, error) {
 	v := s.Values
 	account := output.GCPAccount{
@@ -165,6 +188,8 @@ func (s SinkSpec) remove() error {
 	if s.Kind != "aws-credentials" {
 		return atomicfile.Remove(s.Path)
 	}
+	s.Shared.Lock()
+	defer s.Shared.Unlock()
 	file, err := s.existing()
 	if err != nil || len(file) == 0 {
 		return err
