@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/output"
@@ -21,7 +22,8 @@ func newCompletionCmd(a *app) *cobra.Command {
 		Short: "Print a completion script for a shell",
 		Long: `Print a script by which a shell completes commands, flags and the values of
 flags: profiles, formats, shells, providers. The shell is bash, zsh, fish or
-powershell.`,
+powershell. bash needs its package bash-completion; zsh looks for a file of this
+name in the folders of its fpath.`,
 		Example: `  source <(awf-cred completion bash)
   awf-cred completion zsh > _awf-cred
   awf-cred completion fish > ~/.config/fish/completions/awf-cred.fish
@@ -66,16 +68,35 @@ func isCompletion(command string) bool {
 func registerCompletions(a *app, root *cobra.Command) {
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
+		if cmd.ValidArgs == nil && cmd.ValidArgsFunction == nil && !takesCommand(cmd) {
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
+		}
 		for name, words := range completions(a) {
 			if cmd.LocalNonPersistentFlags().Lookup(name) != nil || cmd == root && cmd.PersistentFlags().Lookup(name) != nil {
 				_ = cmd.RegisterFlagCompletionFunc(name, complete(words))
 			}
 		}
+		plainFlags(cmd) // after the flags above: the first registration counts
 		for _, sub := range cmd.Commands() {
 			visit(sub)
 		}
 	}
 	visit(root)
+}
+
+// takesCommand reports whether a command's arguments are a program and its own.
+func takesCommand(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, " -- ") }
+
+// plainFlags words the descriptions of flags as the help does, and offers file names
+// for those alone that take a path.
+func plainFlags(cmd *cobra.Command) {
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		what, help := pflag.UnquoteUsage(f)
+		f.Usage = strings.TrimPrefix(help, what+": ")
+		if !strings.Contains(what+help, "path") && !strings.Contains(what, "file") {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
+		}
+	})
 }
 
 // completions are the words that each flag takes, with a description after a tab.
@@ -88,6 +109,7 @@ func completions(a *app) map[string]func(*cobra.Command) []string {
 		"shell":    fixed(shellWords()),
 		"for":      fixed(provider.Consumers()),
 		"provider": fixed(provider.Names()),
+		"allow":    fixed([]string{"inference"}),
 		"identity": fixed([]string{"github", "file:", "env:"}),
 		"profile":  func(cmd *cobra.Command) []string { return a.profileWords(cmd) },
 	}

@@ -36,12 +36,12 @@ claims of the identity token, and sends nothing to the provider.`,
 	fs := cmd.Flags()
 	fs.StringVar(&o.assertionFile, "assertion-file", "", "`path` of the identity token, - for standard input (default: mint one)")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the request, do not send it")
-	formatFlag(cmd, &o.format)
+	formatFlag(cmd, &o.format, exchangeFormats())
 	return cmd
 }
 
 func runExchange(ctx context.Context, a *app, o exchangeOptions) error {
-	format, err := a.format(o.format)
+	format, err := a.format(o.format, exchangeFormats())
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,9 @@ func settingFlags(fs *pflag.FlagSet) {
 		case "min_ttl": // of the commands that hand out a cached credential
 		case "auth_type":
 			settingFlag(fs, f, groupSettings)
+		case "log_level": // the one default that depends on the command
+			f.Help, f.Default = f.Help+" (default warn, for serve info)", ""
+			settingFlag(fs, f, groupGlobal)
 		default:
 			settingFlag(fs, f, groupGlobal)
 		}

@@ -43,7 +43,7 @@ because they make the exchange, and its failures are an object on standard outpu
 		Annotations: map[string]string{usesSettings: "yes", lateSignals: "yes"},
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runToken(ctx, a, o) }),
 	}
-	formatFlag(cmd, &o.format)
+	formatFlag(cmd, &o.format, tokenFormats())
 	minTTLFlag(cmd)
 	cmd.Flags().BoolVar(&o.forceRefresh, "force-refresh", false, "exchange anew whatever the cache holds")
 	return cmd
@@ -65,8 +65,7 @@ func marginOf(format string, p *config.Profile) func(time.Duration) time.Duratio
 }
 
 // formatFlag defines --format of the commands that print a credential.
-func formatFlag(cmd *cobra.Command, format *string) {
-	names := formatNames()
+func formatFlag(cmd *cobra.Command, format *string, names []string) {
 	cmd.Flags().StringVar(format, "format", names[0], "`word`: "+wordList(names))
 }
 
@@ -75,15 +74,17 @@ func minTTLFlag(cmd *cobra.Command) {
 	settingFlag(cmd.Flags(), field(config.GlobalFields(), "min_ttl"), "")
 }
 
-// formatNames are the words of --format: forms of a credential, and the one that
-// is the identity token.
-func formatNames() []string { return append(output.FormatNames("", ""), output.GCPExecutableFormat) }
+// exchangeFormats are the forms of a credential.
+func exchangeFormats() []string { return output.FormatNames("", "") }
+
+// tokenFormats are those, and the one that is the identity token.
+func tokenFormats() []string { return append(exchangeFormats(), output.GCPExecutableFormat) }
 
 func runToken(ctx context.Context, a *app, o tokenOptions) error {
 	if o.format == output.GCPExecutableFormat {
 		return a.patiently(ctx, func(ctx context.Context) error { return runExecutable(ctx, a) })
 	}
-	format, err := a.format(o.format)
+	format, err := a.format(o.format, tokenFormats())
 	if err != nil {
 		return err
 	}
@@ -103,10 +104,10 @@ func runToken(ctx context.Context, a *app, o tokenOptions) error {
 
 // format finds the format of a credential and checks what it depends on before
 // anything is spent.
-func (a *app) format(name string) (output.Format, error) {
+func (a *app) format(name string, names []string) (output.Format, error) {
 	format, ok := output.LookupFormat(name)
 	if !ok {
-		return format, oneOf("format", name, formatNames())
+		return format, oneOf("format", name, names)
 	}
 	if name == "exec-credential" {
 		return format, output.CheckExecInfo(a.env("KUBERNETES_EXEC_INFO"))
