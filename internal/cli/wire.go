@@ -250,13 +250,10 @@ func (a *app) observe(w *wired, next func(tokensource.Event)) func(tokensource.E
 
 // warnEndpoints names the endpoints that the configuration changed.
 func (a *app) warnEndpoints(w *wired) {
-	for _, name := range w.Provider.Endpoints {
+	for _, name := range w.Provider.ChangedEndpoints(w.Profile.Values, provider.Deps{Now: a.sys.Clock, Env: a.env}) {
 		s := w.Profile.Values[name]
-		if s.Origin.Kind == config.FromDefault || s.Value == field(w.Provider.Fields, name).Default {
-			continue
-		}
 		host := s.Value
-		if u, err := url.Parse(s.Value); err == nil {
+		if u, err := url.Parse(s.Value); err == nil && u.Host != "" {
 			host = u.Host
 		}
 		a.log.Warn("token endpoint is not the vendor's", "host", host, "setting", name, "origin", s.Origin.String())

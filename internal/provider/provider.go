@@ -38,8 +38,8 @@ type Provider struct {
 	// FederationEnv are the variables that, besides AWF_AUTH_<NAME>_*, say that
 	// this vendor is meant; nil: see [config.Vendor].
 	FederationEnv []string
-	// Endpoints are the fields that hold a URL which assertions are sent to: one
-	// that is not the vendor's is named once before it is used.
+	// Endpoints are the fields that hold a URL which assertions are sent to: see
+	// [Provider.ChangedEndpoints].
 	Endpoints []string
 	// Check finds settings that contradict each other; nil: none can.
 	Check func(config.Values) []config.Conflict

@@ -204,3 +204,33 @@ func TestSettingsAreCheckedBeforeTheyAreUsed(t *testing.T) {
 	assert.Contains(t, conflict("gcp", "delegates", "a@p.iam.gserviceaccount.com"), "AWF_AUTH_GCP_SERVICE_ACCOUNT, --gcp-service-account")
 	assert.Empty(t, conflict("gcp", "delegates", "a@p.iam.gserviceaccount.com", "service_account", "b@p.iam.gserviceaccount.com"))
 }
+
+func TestEndpointsThatAreNotTheVendors(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, provider string
+		set            []string
+		want           []string
+	}{
+		{"nothing is set", "azure", nil, nil},
+		{"a pod on AKS names the public cloud", "azure", []string{"authority_host", "https://login.microsoftonline.com/"}, nil},
+		{"the cloud's own", "azure", []string{"cloud", "usgovernment", "authority_host", "login.microsoftonline.us"}, nil},
+		{"another host", "azure", []string{"authority_host", "https://login.example.test"}, []string{"authority_host"}},
+		{"the stronger of two", "azure", []string{"authority_host", "https://login.example.test", "token_url", "https://other.example.test/token"}, []string{"token_url"}},
+		{"the region's", "aws", []string{"sts_endpoint", "https://sts.eu-west-1.amazonaws.com"}, nil},
+		{"another region's", "aws", []string{"sts_endpoint", "https://sts.us-east-1.amazonaws.com"}, []string{"sts_endpoint"}},
+		{"another service", "aws", []string{"sts_endpoint", "http://127.0.0.1:9000", "role_arn", "arn:minio:iam:::role/x"}, []string{"sts_endpoint"}},
+		{"the vendor's, written out", "gcp", []string{"token_url", "https://sts.googleapis.com/v1/token", "iam_url", "https://iamcredentials.googleapis.com"}, nil},
+		{"both steps", "gcp", []string{"token_url", "https://sts.example.test/", "iam_url", "https://iam.example.test"}, []string{"token_url", "iam_url"}},
+		{"a step that is not made", "gcp", []string{"service_account", "", "iam_url", "https://iam.example.test"}, nil},
+		{"openai", "openai", []string{"token_url", "https://auth.example.test/oauth/token"}, []string{"token_url"}},
+		{"anthropic", "anthropic", []string{"token_url", "https://api.anthropic.com/v1/oauth/token"}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			v := values(append(slices.Clone(settingsOf[row.provider]), row.set...)...)
+			deps := provider.Deps{Now: clock.System{}, Env: func(string) string { return "" }}
+			assert.Equal(t, row.want, vendor(t, row.provider).ChangedEndpoints(v, deps))
+		})
+	}
+}
