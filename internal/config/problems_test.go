@@ -52,6 +52,8 @@ func TestEveryProblemIsNamedInOneRun(t *testing.T) {
 			`env AWF_AUTH_TYPE = "github-odic": is not known; expected github-oidc; did you mean github-oidc?`}},
 		{name: "an unknown provider", count: 1, env: []string{"AWF_AUTH_TYPE=github-oidc", "AWF_AUTH_PROVIDER=amce"}, want: []string{
 			`provider = "amce" (env AWF_AUTH_PROVIDER): is not known; did you mean acme?`}},
+		{name: "malformed settings without a provider", count: 3, flags: map[string][]string{"identity": {"fil:x"}}, env: []string{"AWF_AUTH_OIDC_AUDIENCE=a\nb"}, want: []string{
+			"nothing says which provider to use", `identity = "fil:x" (flag --identity): is not known`, "audience"}},
 		{name: "an unknown provider beside a static key", count: 1, env: []string{"ACME_API_KEY=k", "AWF_AUTH_PROVIDER=amce"}, want: []string{"did you mean acme?"}},
 		{name: "an unknown provider by flag", count: 1, flags: map[string][]string{"provider": {"zata"}}, want: []string{`"zata" (flag --provider)`, "did you mean zeta?"}},
 		{name: "settings of two providers", count: 2, env: []string{"AWF_AUTH_ACME_RULE_ID=bad", "AWF_AUTH_ZETA_ROLE=r"}, want: []string{

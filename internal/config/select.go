@@ -81,11 +81,8 @@ func (c *Config) selected(sel selection, problems *Problems) *Profile {
 	if s != nil {
 		p.Name, p.FromEnvironment = s.name, false
 	}
-	v, ok := c.chooseProvider(p, s, sel, problems)
-	if !ok && !sel.identityOnly {
-		return p
-	}
-	if p.FromEnvironment && !sel.identityOnly {
+	v, ok := c.chooseProvider(p, s, sel, problems) // without one, what is malformed is named all the same
+	if ok && p.FromEnvironment && !sel.identityOnly {
 		p.Static = c.static(v, problems)
 	}
 	c.fill(p, s, v, sel, problems)
