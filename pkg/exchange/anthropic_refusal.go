@@ -33,6 +33,7 @@ func (x *Anthropic) hint(r *reply, code string, a Assertion) hints {
 	case r.status >= 300 && r.status < 400:
 		h.add("give the final URL in AWF_AUTH_ANTHROPIC_TOKEN_URL (--anthropic-token-url): an assertion is never sent where it was not addressed")
 	}
+	h.otherwise(r, a, "AWF_AUTH_ANTHROPIC_TOKEN_URL (--anthropic-token-url), the whole URL")
 	return h
 }
 

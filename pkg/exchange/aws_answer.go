@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +89,11 @@ func (x *AWSRole) refusal(r *reply, a Assertion) *Error {
 	}
 	code := strings.TrimSuffix(said.code, "Exception")
 	if r.status >= 400 && (code == "IDPCommunicationError" || code != "" && strings.Contains(awsThrottled, " "+code+" ")) {
-		return r.unavailable(said)
+		e := r.unavailable(said)
+		if code == "IDPCommunicationError" {
+			e.Hint = "AWS could not fetch the issuer's keys in time: if it lasts, is " + quoted(a.Issuer) + " reachable from the Internet?"
+		}
+		return e
 	}
 	e := r.refused(said)
 	if e.Cause != Refused {
@@ -124,10 +127,7 @@ func (x *AWSRole) hint(r *reply, code string, a Assertion) hints {
 		h.add("enable STS in region " + x.p.Region + " in the account's settings, or use another AWF_AUTH_AWS_REGION (--aws-region)")
 	case "ValidationError", "InvalidParameterValue":
 		h.add("is AWF_AUTH_AWS_DURATION (--aws-duration), " + x.p.Duration.String() + ", above the role's maximum session duration?")
-	default:
-		if r.status >= 300 && r.status < 400 || r.status == http.StatusNotFound || r.status == http.StatusMethodNotAllowed {
-			h.add("is this the right STS endpoint? AWF_AUTH_AWS_TOKEN_URL (--aws-token-url) is the whole URL, AWS_ENDPOINT_URL_STS a base")
-		}
 	}
+	h.otherwise(r, a, "AWF_AUTH_AWS_TOKEN_URL (--aws-token-url), a whole URL, or AWS_ENDPOINT_URL_STS, a base")
 	return h
 }

@@ -194,6 +194,7 @@ func TestAWSHints(t *testing.T) {
 	} {
 		assert.Contains(t, v.refused(t, raw(400, "", awsRefusal(code, "x"))).Hint, want, code)
 	}
+	assert.Contains(t, v.refused(t, raw(400, "", awsRefusal("IDPCommunicationError", "x"))).Hint, `is "https://token.actions.githubusercontent.com" reachable`)
 	assert.Contains(t, v.refused(t, raw(404, "", "")).Hint, "AWS_ENDPOINT_URL_STS")
 	assert.Equal(t, "request-in-xml", v.refused(t, raw(403, "", awsRefusal("AccessDenied", "x"))).RequestID)
 }

@@ -23,7 +23,11 @@ func (x *Azure) refusal(r *reply, a Assertion) *Error {
 	switch code {
 	case "50196", "90033": // a loop was detected, a transient fault
 		if r.status >= 400 {
-			return r.unavailable(said)
+			e := r.unavailable(said)
+			if code == "50196" {
+				e.Hint = "Entra saw the same request too often: wait some minutes, and let jobs share a cache"
+			}
+			return e
 		}
 	}
 	e := r.refused(said)
@@ -33,7 +37,9 @@ func (x *Azure) refusal(r *reply, a Assertion) *Error {
 	if code == "700024" || code == "700027" {
 		e.Retries = 1 // a new assertion helps when the old one was late, or its key new
 	}
-	e.Hint = x.hint(code, a).String()
+	h := x.hint(code, a)
+	h.otherwise(r, a, "AWF_AUTH_AZURE_TOKEN_URL (--azure-token-url), a whole URL, or AZURE_AUTHORITY_HOST, a base")
+	e.Hint = h.String()
 	return e
 }
 

@@ -62,12 +62,16 @@ func TestFinalRefusals(t *testing.T) {
 			assert.Contains(t, e.Error(), fmt.Sprintf("HTTP %d", c.status))
 			assert.Equal(t, "id-1", e.RequestID)
 			assert.False(t, e.Unsent)
+			assert.NotEmpty(t, e.Hint, c)
 		}
 		for _, status := range []int{204, 206, 304, 400, 401, 403, 404, 405, 413, 415, 422, 451, 499} {
 			e := v.refused(t, raw(status, "Retry-After: 1\r\n", ""))
 			assert.ErrorIs(t, e, exchange.Refused, status)
 			assert.Zero(t, e.Retries, status)
+			assert.NotEmpty(t, e.Hint, status)
 		}
+		e := v.refused(t, raw(404, "", ""))
+		assert.Contains(t, e.Hint, "_TOKEN_URL", "the settings of the endpoint")
 	})
 }
 
@@ -81,11 +85,13 @@ func TestPassingFailures(t *testing.T) {
 			assert.Equal(t, status, e.Status)
 			assert.Equal(t, 7*time.Second, e.RetryAfter)
 			assert.False(t, e.Unsent)
+			assert.NotEmpty(t, e.Hint, status)
 		}
 		for _, c := range v.again {
 			e := v.refused(t, raw(c.status, "", v.refusal(c.code, "later")))
 			assert.ErrorIs(t, e, exchange.Unavailable, c)
 			assert.Equal(t, exchange.RetryAlways, e.Retries, c)
+			assert.NotEmpty(t, e.Hint, c)
 		}
 		for _, c := range v.once {
 			e := v.refused(t, raw(c.status, "", v.refusal(c.code, "once more")))

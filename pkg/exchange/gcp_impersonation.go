@@ -41,7 +41,7 @@ func (x *GCP) impersonate(ctx context.Context, a Assertion, federated secret.Val
 	}
 	r.id("X-Google-Request-Id", "X-Request-Id")
 	if r.status != http.StatusOK {
-		return Credential{}, x.impersonationRefusal(r)
+		return Credential{}, x.impersonationRefusal(r, a)
 	}
 	return r.gcpGrant(a)
 }
@@ -77,7 +77,7 @@ func (r *reply) gcpGrant(a Assertion) (Credential, *Error) {
 	return c, nil
 }
 
-func (x *GCP) impersonationRefusal(r *reply) *Error {
+func (x *GCP) impersonationRefusal(r *reply, a Assertion) *Error {
 	said, _ := r.oauthError()
 	e := r.refused(said)
 	if e.Cause != Refused {
@@ -95,6 +95,7 @@ func (x *GCP) impersonationRefusal(r *reply) *Error {
 	case http.StatusBadRequest:
 		h.add("a lifetime (AWF_AUTH_GCP_TOKEN_LIFETIME, --gcp-token-lifetime) above 1h needs the organization policy iam.allowServiceAccountCredentialLifetimeExtension; check AWF_AUTH_GCP_SCOPE (--gcp-scope), too")
 	}
+	h.otherwise(r, a, "AWF_AUTH_GCP_IAM_URL (--gcp-iam-url), a base")
 	e.Hint = h.String()
 	return e
 }

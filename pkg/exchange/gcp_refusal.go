@@ -35,7 +35,10 @@ func (x *GCP) refusal(r *reply, a Assertion) *Error {
 		h.add("is AWF_AUTH_GCP_WORKLOAD_IDENTITY_PROVIDER (--gcp-workload-identity-provider) right, with the project's number, and is the provider enabled? It is " + x.resource)
 	case "invalid_scope":
 		h.add("check AWF_AUTH_GCP_SCOPE (--gcp-scope)")
+	case "invalid_request":
+		h.add("Google did not understand the request: check AWF_AUTH_GCP_WORKLOAD_IDENTITY_PROVIDER (--gcp-workload-identity-provider) and AWF_AUTH_GCP_SCOPE (--gcp-scope)")
 	}
+	h.otherwise(r, a, "AWF_AUTH_GCP_TOKEN_URL (--gcp-token-url), a whole URL")
 	e.Hint = h.String()
 	return e
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,6 +14,20 @@ type hints []string
 func (h *hints) add(step string) { *h = append(*h, step) }
 
 func (h hints) String() string { return strings.Join(h, "\n") }
+
+// otherwise is the step after a refusal that nothing more is known of. endpoint names
+// the settings that hold the URL.
+func (h *hints) otherwise(r *reply, a Assertion, endpoint string) {
+	switch {
+	case len(*h) > 0:
+	case r.status < 400, r.status == http.StatusNotFound, r.status == http.StatusMethodNotAllowed:
+		h.add("is this the right endpoint? It is set by " + endpoint)
+	case r.status == http.StatusRequestEntityTooLarge:
+		h.add("the assertion is too large: leave out claims that are not needed")
+	default:
+		h.add("compare what is configured at the vendor with what was presented: " + presented(a))
+	}
+}
 
 // presented names what the assertion said, which is what an opaque refusal leaves
 // to compare. These claims are not secret.

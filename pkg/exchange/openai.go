@@ -133,11 +133,8 @@ func (x *OpenAI) refusal(r *reply, a Assertion) *Error {
 		h.add("is service account " + x.p.ServiceAccountID + " mapped to identity provider " + x.p.IdentityProviderID + "? (AWF_AUTH_OPENAI_SERVICE_ACCOUNT_ID, AWF_AUTH_OPENAI_IDENTITY_PROVIDER_ID)")
 	case "invalid_request":
 		h.add("check the form of AWF_AUTH_OPENAI_IDENTITY_PROVIDER_ID (--openai-identity-provider-id, idp_…) and AWF_AUTH_OPENAI_SERVICE_ACCOUNT_ID (--openai-service-account-id)")
-	case "":
-		if r.status == http.StatusNotFound || r.status >= 300 && r.status < 400 {
-			h.add("is AWF_AUTH_OPENAI_TOKEN_URL (--openai-token-url) the whole URL of the token endpoint, " + openAITokenURL + "?")
-		}
 	}
+	h.otherwise(r, a, "AWF_AUTH_OPENAI_TOKEN_URL (--openai-token-url), the whole URL, such as "+openAITokenURL)
 	e.Hint = h.String()
 	return e
 }

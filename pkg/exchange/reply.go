@@ -91,6 +91,7 @@ func (r *reply) unavailable(c complaint) *Error {
 		now = date
 	}
 	e.RetryAfter = safehttp.ParseRetryAfter(r.header.Get("Retry-After"), now)
+	e.Hint = "this passes: try again later, or give it more time with --timeout (AWF_CRED_TIMEOUT)"
 	return e
 }
 
