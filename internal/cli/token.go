@@ -135,6 +135,7 @@ func (a *app) obtain(ctx context.Context, w *wired, force bool, deliver func(exc
 		return deliver(c)
 	}
 	if c, ok := w.Tokens.Stored(ctx); ok && !force {
+		a.log.Debug("taken from the cache", "profile", w.Profile.Name, "provider", w.Provider.Name, "request_id", c.RequestID)
 		return deliver(c)
 	}
 	return a.patiently(ctx, func(ctx context.Context) error {

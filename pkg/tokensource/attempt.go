@@ -133,6 +133,8 @@ func (s *Source) mint(ctx context.Context, audience string) (exchange.Assertion,
 		err = s.typed("mint", err)
 	} else if late(ctx) {
 		err = s.lateError("mint")
+	} else {
+		s.log.Debug("minted", "audience", audience, "expires", a.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 	s.observe(Event{Kind: "mint", Assertion: a, Duration: s.since(start), Err: err})
 	return a, err
