@@ -131,6 +131,9 @@ func variables(p *config.Profile, c exchange.Credential, consumer string) ([]out
 	if consumer == "" {
 		consumer = v.Consumers[0]
 	}
+	if consumer == awsSDK && v.Kind == exchange.AWS {
+		return nil, errNoEndpoint()
+	}
 	if err := checkChoice("for", consumer, v.Consumers); err != nil {
 		return nil, err
 	}
@@ -138,6 +141,9 @@ func variables(p *config.Profile, c exchange.Credential, consumer string) ([]out
 		return v.SDKEnv(p.Values, c, consumer)
 	}
 	var vars []output.Var
+	if v.StaticEnv != nil {
+		vars = v.StaticEnv(consumer)
+	}
 	for _, name := range v.StaticConflicts {
 		if name != p.Static.Env {
 			vars = append(vars, output.Conflict(name))

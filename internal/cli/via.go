@@ -121,11 +121,15 @@ func (s *server) variables(p *config.Profile, consumer string) ([]output.Var, er
 	return vars, nil
 }
 
+func errNoEndpoint() error {
+	return usage("flag --for", "aws-sdk needs a serve with --credentials-endpoint, and its client key",
+		"give --ready-file of such a serve, or --via its address and --client-key-file")
+}
+
 // container are the variables by which the AWS SDKs find the credentials endpoint.
 func (s *server) container(key secret.Value, open bool) ([]output.Var, error) {
 	if s.credentials == "" || open {
-		return nil, usage("flag --for", "aws-sdk needs a serve with --credentials-endpoint, and its client key",
-			"give --ready-file of such a serve, or --via its address and --client-key-file")
+		return nil, errNoEndpoint()
 	}
 	endpoint := s.credentials
 	if !strings.Contains(endpoint, "://") {

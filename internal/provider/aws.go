@@ -76,6 +76,7 @@ var aws = Provider{
 		return bedrockAPIKey(v.Get("region"), c, now)
 	},
 	SDKEnv:    awsSDKEnv,
+	StaticEnv: awsStaticEnv,
 	Consumers: awsConsumers,
 
 	Upstream: awsUpstream,

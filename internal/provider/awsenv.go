@@ -41,6 +41,14 @@ func awsSDKEnv(v config.Values, c exchange.Credential, consumer string) ([]outpu
 }
 
 // awsRegion: version 1 of the AWS CLI reads the second name only.
+// awsStaticEnv: Claude Code goes to Bedrock only when it is told to.
+func awsStaticEnv(consumer string) []output.Var {
+	if consumer != "claude-code" {
+		return nil
+	}
+	return claudeMode("CLAUDE_CODE_USE_BEDROCK")
+}
+
 func awsRegion(v config.Values) []output.Var {
 	region := v.Get("region")
 	if region == "" {

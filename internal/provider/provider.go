@@ -55,6 +55,9 @@ type Provider struct {
 	ShortKey func(v config.Values, c exchange.Credential, now time.Time) (secret.Value, error)
 	// SDKEnv are the variables that the consumer named by `--for` reads.
 	SDKEnv func(v config.Values, c exchange.Credential, consumer string) ([]output.Var, error)
+	// StaticEnv are what a consumer wants besides the variable of a static key; nil:
+	// nothing.
+	StaticEnv func(consumer string) []output.Var
 	// Consumers are the words that `--for` takes for this vendor, the default first.
 	Consumers []string
 
