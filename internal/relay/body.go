@@ -30,7 +30,8 @@ type body struct {
 
 	// cur is being filled; it belongs to the goroutine that reads. What is kept
 	// before it is in old.
-	cur segment
+	cur  segment
+	fast bool // the last read filled what there was room for
 
 	mu   sync.Mutex
 	keep bool
@@ -48,7 +49,7 @@ type segment struct {
 // that is the body's.
 func (b *body) begin(framing Framing, length int64, p []byte) (used int, ok bool) {
 	b.framing, b.left, b.chunks = framing, length, chunks{}
-	b.first, b.tail, b.over, b.section = nil, nil, nil, nil
+	b.first, b.tail, b.over, b.section, b.fast = nil, nil, nil, nil, false
 	b.keep = true
 	b.done.Store(framing == NoBody)
 	b.total.Store(0)
@@ -149,9 +150,11 @@ func (b *body) gather(s *sock) error {
 func (b *body) more(s *sock) (out, tail []byte, err error) {
 	if s.canTry() {
 		if !b.current() {
-			b.add(b.pool.large.get(), false)
+			b.add(b.roomy(), false)
 		}
-		n, again, err := s.tryRead(b.space())
+		p := b.space()
+		n, again, err := s.tryRead(p)
+		b.fast = n == len(p)
 		if n > 0 {
 			return b.took(n)
 		}
@@ -191,6 +194,14 @@ func (b *body) took(n int) (out, tail []byte, err error) {
 	return p[:size], b.tail, nil
 }
 
+// roomy is a buffer for bytes that may be at hand.
+func (b *body) roomy() []byte {
+	if b.fast && !b.kept() {
+		return b.pool.wide.get()
+	}
+	return b.pool.large.get()
+}
+
 // space is where the next bytes go.
 func (b *body) space() []byte {
 	p := b.cur.b[b.cur.n:]
@@ -201,12 +212,13 @@ func (b *body) space() []byte {
 }
 
 // current reports whether the current segment has room. What is not kept is
-// overwritten, but not in the small buffer of an idle moment: what comes fast is
-// read in large pieces.
+// overwritten, but not in the small buffer of an idle moment, nor in a large one
+// that was filled: what comes fast is read in large pieces, and each of them costs
+// the same few wake-ups.
 func (b *body) current() bool {
 	if !b.kept() {
 		b.cur.n = 0
-		if cap(b.cur.b) == headSize {
+		if size := cap(b.cur.b); size == headSize || size == largeSize && b.fast {
 			b.giveBack(b.cur.b)
 			b.cur = segment{}
 		}
@@ -291,6 +303,8 @@ func (b *body) giveBack(p []byte) {
 	case 0:
 	case headSize:
 		b.pool.putHead(p)
+	case wideSize:
+		b.pool.wide.put(p)
 	default:
 		b.pool.large.put(p)
 	}

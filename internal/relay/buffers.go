@@ -3,11 +3,13 @@ package relay
 import "sync"
 
 // Sizes of pooled buffers. Small is what a stream holds while it waits; head fits
-// nearly every head; large is borrowed only while bytes are at hand.
+// nearly every head; large is borrowed only while bytes are at hand, wide only
+// while they come faster than a large one holds.
 const (
 	smallSize = 512
 	headSize  = 4 << 10
 	largeSize = 32 << 10
+	wideSize  = 64 << 10
 	corkSize  = 72 << 10 // four full TLS records with their overhead
 )
 
@@ -17,11 +19,11 @@ const (
 // cycles.
 type buffers struct {
 	small, head, scratch sync.Pool
-	large, cork          stack
+	large, wide, cork    stack
 }
 
 func newBuffers() *buffers {
-	b := &buffers{large: stack{size: largeSize, keep: 16}, cork: stack{size: corkSize, keep: 4}}
+	b := &buffers{large: stack{size: largeSize, keep: 16}, wide: stack{size: wideSize, keep: 4}, cork: stack{size: corkSize, keep: 4}}
 	b.small.New = func() any { return new([smallSize]byte) }
 	b.head.New = func() any { return new([headSize]byte) }
 	b.scratch.New = func() any { return new(scratch) }
