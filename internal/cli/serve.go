@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"net"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -23,7 +22,7 @@ type serveOptions struct {
 	sinks         []string
 	sinkCleanup   bool
 	credentials   string
-	inherited     []net.Listener // from systemd
+	inherited     []serve.Inherited // from systemd
 	readyFDChosen bool
 	hub           atomic.Pointer[serve.Hub] // once its logs are open
 }

@@ -124,7 +124,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 	options := serve.Options{
 		Plan: plan.Plan, Sinks: sinks, Hub: hub, Clock: a.sys.Clock, Key: key, Relay: o.relay(), AllowRemote: o.allowRemote, Admin: admin,
 		Credentials: o.credentials, CredentialsProfile: container, CredentialsKey: containerKey, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
-		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(),
+		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(), Watchdog: a.watchdog(),
 		Reload: func(ctx context.Context) (serve.Plan, error) {
 			anew := *p
 			anew.app, anew.broken = a.again(), nil
@@ -158,14 +158,9 @@ func (o *serveOptions) prepare(a *app) error {
 		return usage("flag --ready-fd", "is not the number of a descriptor")
 	}
 	if a.isSet("LISTEN_FDS") {
-		inherited, err := activation.Listeners()
-		if err != nil {
-			return usage("LISTEN_FDS", "names sockets that cannot be used")
-		}
-		for _, ln := range inherited {
-			if ln != nil {
-				o.inherited = append(o.inherited, ln)
-			}
+		var err error
+		if o.inherited, err = serve.Inherit(activation.Files(true)); err != nil {
+			return err
 		}
 	}
 	if len(o.inherited) > 0 && len(o.listen) > 0 {
@@ -180,8 +175,23 @@ func (a *app) notify() func(string) {
 		return nil
 	}
 	return func(state string) {
+		if state == "RELOADING=1" { // Type=notify-reload wants to know when it began (sd_notify(3))
+			state = daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec()
+		}
 		if _, err := daemon.SdNotify(false, state); err != nil {
 			a.log.Warn("service manager was not told", "reason", err)
 		}
 	}
+}
+
+// watchdog is how long systemd waits for a sign of life, if it does (WatchdogSec=).
+func (a *app) watchdog() time.Duration {
+	if !a.isSet("NOTIFY_SOCKET") || !a.isSet("WATCHDOG_USEC") {
+		return 0
+	}
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		a.log.Warn("WATCHDOG_USEC is ignored", "reason", err)
+	}
+	return interval
 }

@@ -90,6 +90,8 @@ type Options struct {
 	Hangup <-chan struct{}
 	// Notify tells the service manager of a change of state (sd_notify); nil: nobody.
 	Notify func(state string)
+	// Watchdog is how long the service manager waits for a sign of life; 0: for ever.
+	Watchdog time.Duration
 
 	Log *slog.Logger // nil: silent
 }

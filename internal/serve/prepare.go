@@ -43,11 +43,14 @@ func (s *server) prepare() error {
 
 func (s *server) bindAll() (err error) {
 	for _, l := range s.o.Plan.Listeners {
-		ln := l.Bound
-		if ln == nil {
-			if ln, err = bind(l.Listen, s.o.AllowRemote, s.o.Key != nil); err != nil {
-				return err
-			}
+		var ln net.Listener
+		if l.Bound != nil {
+			ln, err = admit(l.Bound, s.o.AllowRemote, s.o.Key != nil)
+		} else {
+			ln, err = bind(l.Listen, s.o.AllowRemote, s.o.Key != nil)
+		}
+		if err != nil {
+			return err
 		}
 		s.fronts = append(s.fronts, &front{spec: l, ln: ln, upstream: relay.NewUpstream(l.Upstream)})
 	}

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
@@ -54,9 +55,27 @@ func (s *server) watchReadiness(ctx context.Context) {
 			return
 		}
 		if s.allReady() {
-			s.o.Notify("READY=1\nSTATUS=every profile holds a credential")
+			s.announced.Store(true)
+			s.o.Notify("READY=1")
 			s.log.Info("ready")
 			return
 		}
+	}
+}
+
+// watchdog tells the service manager twice in its interval that we live: a ping
+// needs the locks that every request needs (sd_watchdog_enabled(3)).
+func (s *server) watchdog(ctx context.Context) {
+	ticker := time.NewTicker(s.o.Watchdog / 2)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		s.allReady()
+		s.open()
+		s.o.Notify("WATCHDOG=1")
 	}
 }

@@ -22,12 +22,30 @@ func (s *server) reloads(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := s.reload(ctx); err != nil {
-			s.log.Error("reload failed, the old configuration stays", "reason", err)
-			continue
-		}
-		s.log.Info("reloaded")
+		s.reloadOnce(ctx)
 	}
+}
+
+// reloadOnce opens the logs anew, whatever becomes of the configuration: they were
+// rotated, and what is written to the old files is not found. The service manager
+// is told, once it knows that we run.
+func (s *server) reloadOnce(ctx context.Context) {
+	if s.announced.Load() {
+		s.o.Notify("RELOADING=1")
+		defer func() {
+			if s.front.Err() == nil {
+				s.o.Notify("READY=1")
+			}
+		}()
+	}
+	if err := s.o.Hub.reopen(); err != nil {
+		s.log.Error("a log cannot be opened anew, the old file stays in use", "reason", err)
+	}
+	if err := s.reload(ctx); err != nil {
+		s.log.Error("reload failed, the old configuration stays", "reason", err)
+		return
+	}
+	s.log.Info("reloaded")
 }
 
 // firstWait bounds the wait for the first credential of a source that replaces
@@ -67,13 +85,13 @@ func (s *server) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.o.Hub.reopen()
+	return nil
 }
 
 // sameListeners refuses a plan with other addresses: sockets are bound once.
 func (s *server) sameListeners(plan Plan) error {
 	if len(plan.Listeners) != len(s.fronts) {
-		return fmt.Errorf("there are %d listeners now, %d are configured: a restart is needed", len(s.fronts), len(plan.Listeners))
+		return fmt.Errorf("the number of listeners is %d and is configured as %d: a restart is needed", len(s.fronts), len(plan.Listeners))
 	}
 	for i, l := range plan.Listeners {
 		if l.Listen != s.fronts[i].spec.Listen {

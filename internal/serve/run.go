@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,6 +31,8 @@ type server struct {
 
 	mu    sync.Mutex // of slots, and of what a reload replaces in fronts
 	slots map[string]*slot
+
+	announced atomic.Bool // the service manager knows that we run
 }
 
 // front is one listener with its engine.
@@ -84,6 +87,9 @@ func (s *server) serve(ctx context.Context) error {
 	}
 	s.group.Go(func() error { s.watchReadiness(back); return nil })
 	s.group.Go(func() error { s.reloads(back); return nil })
+	if s.o.Watchdog > 0 {
+		s.group.Go(func() error { s.watchdog(back); return nil })
+	}
 
 	cut := s.serveFronts()
 	if s.o.ReadyFile != "" {

@@ -26,3 +26,22 @@ func ownFile(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }
+
+// listening reports whether a file is a socket that accepts connections.
+func listening(f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var accepts int
+	if ctl := raw.Control(func(fd uintptr) { accepts, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN) }); ctl != nil {
+		return ctl
+	}
+	switch {
+	case err != nil:
+		return errors.New("is not a socket")
+	case accepts == 0:
+		return errors.New("is not a socket that listens for connections")
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/windows"
@@ -13,3 +14,5 @@ func privateSocket(string, string, syscall.RawConn) error { return nil }
 func refused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }
 
 func ownFile(fs.FileInfo) bool { return true }
+
+func listening(*os.File) error { return nil }
