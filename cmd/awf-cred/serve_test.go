@@ -764,4 +764,9 @@ func TestContainerCredentials(t *testing.T) {
 	assert.Equal(t, 401, status)
 	code, _, stderr = outcome(t, program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0"))
 	assert.Equal(t, 2, code, stderr)
+	static := program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0")
+	static.Env = append(static.Env, "AWF_AUTH_TYPE=", "AWF_AUTH_PROVIDER=aws", "AWS_BEARER_TOKEN_BEDROCK=bedrock-key", "AWS_REGION=us-east-1")
+	code, _, stderr = outcome(t, static)
+	assert.Equal(t, 2, code, stderr)
+	assert.Contains(t, stderr, "AWS_BEARER_TOKEN_BEDROCK is none")
 }

@@ -171,11 +171,19 @@ func (o *serveOptions) credentialsProfile(plan *planned) (string, error) {
 	if o.credentials == "" {
 		return "", nil
 	}
-	var found []string
+	var found, static []string
 	for _, w := range plan.profiles {
-		if w.Provider.Kind == exchange.AWS && w.Profile.Static == nil {
+		switch {
+		case w.Provider.Kind != exchange.AWS:
+		case w.Profile.Static == nil:
 			found = append(found, w.Profile.Name)
+		default:
+			static = append(static, w.Profile.Static.Env)
 		}
+	}
+	if len(found) == 0 && len(static) > 0 {
+		return "", usage("flag --credentials-endpoint", "gives the keys of a role, and "+static[0]+" is none",
+			"set AWF_AUTH_TYPE=github-oidc and the settings of the role, or use serve --listen with the key")
 	}
 	if len(found) != 1 {
 		return "", usage("flag --credentials-endpoint", "needs exactly one profile whose provider is aws", "choose it with --profile")
