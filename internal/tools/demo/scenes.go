@@ -34,7 +34,7 @@ func (d *demo) title(format string, args ...any) { d.say("\n── "+format, arg
 
 // plainEnv is a clean home that trusts the sandbox's certificates.
 func (d *demo) plainEnv() []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "AWF_CRED_CA_FILE=" + d.sandbox.CAFile()}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "AWF_CRED_CA_FILE=" + d.sandbox.CAFile(), "AWF_CRED_LOG_FORMAT=text"}
 	if root := os.Getenv("SystemRoot"); root != "" {
 		env = append(env, "SystemRoot="+root)
 	}
