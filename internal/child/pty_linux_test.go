@@ -110,3 +110,34 @@ func TestStopAndForeground(t *testing.T) {
 	term.shows("status 0")
 	term.typed("exit\n")
 }
+
+func TestAProgramThatStopsItselfAlone(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash")
+	}
+	// F157: the shell sees the job stop, and fg continues it.
+	for _, row := range []struct{ name, program, stop, says string }{
+		{"by a signal to its own process", `sh -c 'echo re""ady; kill -STOP $$; echo ba""ck; exit 7'`, "", ""},
+		{"a shell with a process group of its own", bash + " --norc --noprofile -i", "suspend\n", "echo ba\"\"ck; exit 7\n"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			shell := exec.Command(bash, "--norc", "--noprofile", "-i")
+			shell.Env = append(os.Environ(), "PS1=prompt> ", standIn+"=1")
+			term := onTerminal(t, shell)
+			term.shows("prompt> ")
+			term.typed(os.Args[0] + " " + row.program + "\n")
+			if row.stop != "" {
+				require.Eventually(t, func() bool { return strings.Count(term.text(), "prompt> ") == 2 }, 20*time.Second, 5*time.Millisecond)
+				term.typed(row.stop)
+			}
+			term.shows("Stopped")
+			term.typed("fg\n" + row.says)
+			term.shows("back")
+			term.shows("status 7")
+			term.typed("exit\n")
+		})
+	}
+}

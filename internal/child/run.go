@@ -66,9 +66,15 @@ func run(ctx context.Context, p Program) (int, error) {
 		defer close(passed)
 		pass(ctx, cmd.Process, p.Signals, ended)
 	}()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		followStops(cmd.Process.Pid, ended)
+	}()
 	err := cmd.Wait()
 	close(ended)
 	<-passed
+	<-followed
 	if e := (*exec.ExitError)(nil); err != nil && !errors.As(err, &e) && !errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState == nil {
 		return 0, err
 	}
