@@ -68,7 +68,7 @@ func runClear(ctx context.Context, a *app, o clearOptions) error {
 	if err := w.Store.Delete(ctx, key); err != nil {
 		return err
 	}
-	if dir, err := a.sdkProfileDir(ctx, w); err == nil {
+	if dir, err := a.sdkProfileDir(ctx, w, true); err == nil {
 		if err := a.removeSDKProfiles(filepath.Base(dir)); err != nil {
 			return err
 		}

@@ -83,13 +83,19 @@ func runEnv(ctx context.Context, a *app, o envOptions) error {
 	if err := a.checkEnv(dialect, p, o.consumer); err != nil {
 		return err
 	}
+	profile := o.consumer == provider.SDKProfile && p.Static == nil
+	if profile { // before anything is spent
+		if _, err := a.sdkProfileRoot(false); err != nil {
+			return err
+		}
+	}
 	w, err := a.source(ctx, p, wiring{})
 	if err != nil {
 		return err
 	}
 	return a.obtain(ctx, w, false, func(c exchange.Credential) error {
 		a.masks.hideCredential(c)
-		if o.consumer == provider.SDKProfile && p.Static == nil {
+		if profile {
 			if p.Values, err = a.writeSDKProfile(ctx, w, c); err != nil {
 				return err
 			}

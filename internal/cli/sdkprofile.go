@@ -21,23 +21,34 @@ import (
 // identities never share one.
 const sdkProfilePrefix = "anthropic-"
 
+// sdkProfileRoot is the cache directory if it is safe: whoever could change what is
+// in it could give the SDK a credential of their own.
+func (a *app) sdkProfileRoot(look bool) (string, error) {
+	dir, err := a.openCache(look)
+	if err != nil {
+		return "", &exchange.Error{Step: "sdk-profile", Cause: exchange.Storage, Description: "there is no place for it",
+			Err: err, Hint: describe(err).Hint}
+	}
+	return dir.Path(), nil
+}
+
 // sdkProfileDir is that folder.
-func (a *app) sdkProfileDir(ctx context.Context, w *wired) (string, error) {
-	if a.cfg.Global.CacheDir == "" {
-		return "", &exchange.Error{Step: "sdk-profile", Cause: exchange.Storage, Description: "there is no directory to write it to",
-			Hint: "name one with --cache-dir or AWF_CRED_CACHE_DIR"}
+func (a *app) sdkProfileDir(ctx context.Context, w *wired, look bool) (string, error) {
+	root, err := a.sdkProfileRoot(look)
+	if err != nil {
+		return "", err
 	}
 	key, err := w.Tokens.Key(ctx)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(a.cfg.Global.CacheDir, sdkProfilePrefix+key[:min(len(key), 12)]), nil
+	return filepath.Join(root, sdkProfilePrefix+key[:min(len(key), 12)]), nil
 }
 
 // writeSDKProfile writes a profile of Anthropic's SDKs that holds c, and returns
 // the settings with its folder.
 func (a *app) writeSDKProfile(ctx context.Context, w *wired, c exchange.Credential) (config.Values, error) {
-	dir, err := a.sdkProfileDir(ctx, w)
+	dir, err := a.sdkProfileDir(ctx, w, false)
 	if err != nil {
 		return nil, err
 	}
