@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -29,6 +30,13 @@ func TestAnthropicClientsUseProfilesAndFiles(t *testing.T) {
 	direct(t, (*sandbox.Sandbox).AnthropicEnv, "anthropic", 1, []form{
 		{"profile that env writes", func(w *world) environment {
 			return w.variables(w.plain, "--for", "sdk-profile").with(to(w))
+		}, sdk},
+		{"profile that env writes and serve keeps fresh", func(w *world) environment {
+			e := w.variables(w.plain, "--for", "sdk-profile").with(to(w))
+			path := filepath.Join(e["ANTHROPIC_CONFIG_DIR"], "credentials", e["ANTHROPIC_PROFILE"]+".json")
+			require.NoError(w.t, os.Remove(path)) // the one there now is serve's
+			w.keep("anthropic-credentials", path)
+			return e
 		}, sdk},
 		{"profile that serve keeps fresh", func(w *world) environment {
 			w.file("anthropic/configs/default.json", `{"version":"1.0","authentication":{"type":"user_oauth"},"organization_id":"`+w.sb.Rule().OrganizationID+`"}`)
