@@ -58,8 +58,8 @@ func stopWith(pid int) {
 		return
 	}
 	defer func() { _ = tty.Close() }()
-	if leader, err := unix.Getsid(0); err != nil || leader == os.Getpid() {
-		return // nobody is above us
+	if leader, err := unix.Getsid(0); err != nil || leader == os.Getpid() || unix.Getpgrp() != os.Getpid() {
+		return // no shell has made a job of us that it could continue
 	}
 	if stopHere() != nil {
 		return
