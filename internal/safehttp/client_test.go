@@ -136,6 +136,7 @@ func TestNothingIsSent(t *testing.T) {
 			assert.Equal(t, c.kind, e.Kind, e.Error())
 			assert.True(t, e.Unsent)
 			assert.NotContains(t, e.Error(), "hunter2")
+			assert.Equal(t, c.kind != safehttp.Endpoint, strings.Contains(e.Hint, "HTTPS_PROXY"), e.Hint)
 		})
 	}
 	assert.Zero(t, closed.conns.Load())

@@ -38,6 +38,20 @@ func network(err error) (Kind, string) {
 	return "", ""
 }
 
+// nextStep is what to do about a network that does not let us through, empty where
+// waiting is all that helps.
+func nextStep(e *Error) string {
+	switch {
+	case e.Kind == DNS:
+		return "is the name right? A machine that reaches the internet through a proxy needs HTTPS_PROXY"
+	case e.Kind == Dial, e.Kind == Timeout && e.Unsent && e.Proxy == "":
+		return "does a firewall let this machine to " + e.Host + "? A proxy is named by HTTPS_PROXY"
+	case e.Kind == Proxy:
+		return "check HTTPS_PROXY, or put the host into NO_PROXY if it is reached without"
+	}
+	return ""
+}
+
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()

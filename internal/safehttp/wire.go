@@ -140,5 +140,8 @@ func (w *wire) fail(ctx context.Context, err error) error {
 		e.Kind, e.Detail, e.Err = Canceled, "canceled", context.Canceled
 	}
 	e.Host, e.Proxy, e.Unsent = w.host, w.proxy, !w.sent
+	if e.Hint == "" {
+		e.Hint = nextStep(e)
+	}
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/awf-cred/awf-cred/pkg/exchange"
@@ -138,7 +139,11 @@ func causeOf(err error) exchange.Cause {
 
 // tooLate names the last cause, and that the time limit ended the attempts.
 func tooLate(err error, tries int) error {
-	return fmt.Errorf("%w (%d of the attempts made, no time is left for another)", err, tries)
+	made := "1 attempt was"
+	if tries != 1 {
+		made = strconv.Itoa(tries) + " attempts were"
+	}
+	return fmt.Errorf("%w (%s made, no time is left for another)", err, made)
 }
 
 // noOther names the last cause, and that there is no second assertion to send.
