@@ -6,6 +6,7 @@ import (
 	"github.com/awf-cred/awf-cred/internal/child"
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/provider"
+	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
 
 // environment is the program's: ours without credentials, and with the variables
@@ -26,6 +27,26 @@ func (r *execRun) environment(a *app, o *execOptions) child.Env {
 			env = env.Unset(v.Name)
 		default:
 			env = env.Set(v.Name, v.Value.Reveal())
+		}
+	}
+	if r.wired.Provider.Kind == exchange.AWS {
+		env = bothRegions(env)
+	}
+	return env
+}
+
+// bothRegions makes one of AWS's region variables of the other: version 1 of the CLI
+// reads the second alone, the SDKs the first. With a static key the region may be
+// the caller's alone.
+func bothRegions(env child.Env) child.Env {
+	names := [2]string{"AWS_REGION", "AWS_DEFAULT_REGION"}
+	for i, name := range names {
+		other := names[1-i]
+		if _, there := env.Get(other); there {
+			continue
+		}
+		if region, ok := env.Get(name); ok {
+			env = env.Set(other, region)
 		}
 	}
 	return env
