@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/awf-cred/awf-cred/internal/relay"
 	"github.com/awf-cred/awf-cred/internal/scrub"
@@ -22,10 +24,19 @@ func (p *Policy) logDone(r *record) {
 		slog.String("request_id", string(r.AppendRequestID(nil))))
 }
 
-// logFault keeps relay's error for whoever debugs; clients never see it.
+// logFault says why a request failed; clients never see it. A failure of the
+// upstream is a warning: whoever runs us has to do something about a certificate, a
+// name or a proxy. Repetitions within a while are left to debug.
 func (p *Policy) logFault(r *record, f relay.Fault) {
 	ctx := context.Background()
-	if !p.o.Log.Enabled(ctx, slog.LevelDebug) {
+	level, msg, more := slog.LevelDebug, "request failed", 0
+	if f.Status == 502 || f.Status == 504 {
+		var due bool
+		if more, due = p.told.due(f.Reason, p.o.Now()); due {
+			level, msg = slog.LevelWarn, "upstream failed"
+		}
+	}
+	if !p.o.Log.Enabled(ctx, level) {
 		return
 	}
 	// The text may quote what a server said.
@@ -33,6 +44,44 @@ func (p *Policy) logFault(r *record, f relay.Fault) {
 	if r != nil {
 		id, said = string(appendID(nil, r.id)), scrub.Text(f.Err.Error(), r.credential.Token)
 	}
-	p.o.Log.LogAttrs(ctx, slog.LevelDebug, "request failed",
-		slog.String("profile", p.o.Profile), slog.String("reason", f.Reason), slog.String("error", said), slog.String("request_id", id))
+	attrs := []slog.Attr{slog.String("profile", p.o.Profile), slog.String("upstream", p.o.Upstream.Host()),
+		slog.String("reason", f.Reason), slog.String("error", said), slog.String("request_id", id)}
+	if more > 0 {
+		attrs = append(attrs, slog.Int("more", more))
+	}
+	p.o.Log.LogAttrs(ctx, level, msg, attrs...)
+}
+
+// quiet is how long a failure that was said is not said again.
+const quiet = 10 * time.Second
+
+// warnings remembers what was said; reasons are few.
+type warnings struct {
+	mu   sync.Mutex
+	last map[string]*warning
+}
+
+type warning struct {
+	at   time.Time
+	more int // not said since
+}
+
+// due reports whether a reason is to be said now, and how often it came unsaid.
+func (w *warnings) due(reason string, now time.Time) (more int, due bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		w.last = map[string]*warning{}
+	}
+	one := w.last[reason]
+	switch {
+	case one == nil:
+		w.last[reason] = &warning{at: now}
+		return 0, true
+	case now.Sub(one.at) < quiet:
+		one.more++
+		return 0, false
+	}
+	more, one.at, one.more = one.more, now, 0
+	return more, true
 }

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -154,10 +155,52 @@ func TestTheRequestIDOfAnErrorIsTheOneInTheLog(t *testing.T) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &fields))
 		assert.Equal(t, id, fields["request_id"])
-		assert.Equal(t, "DEBUG", fields["level"])
 		assert.NotContains(t, line, token)
 	}
 	assert.Contains(t, lines[1], `"path":"/v1/messages"`)
+}
+
+// Whoever runs us reads why the upstream fails at the default level, and once in a
+// while only; what clients do wrong is theirs.
+func TestFailuresOfTheUpstreamAreWarnings(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	now := time.Now()
+	p := policy(t, func(o *proxy.Options) {
+		o.Log, o.Now = slog.New(slog.NewJSONHandler(&out, nil)), func() time.Time { return now }
+	})
+	fail := func(status int, reason, why string) {
+		t.Helper()
+		h := head("POST", "/v1/messages")
+		_, reply := p.Request(t.Context(), h)
+		require.Nil(t, reply)
+		p.Fault(h, relay.Fault{Status: status, Reason: reason, Err: errors.New(why)})
+	}
+	said := func() (lines []map[string]any) {
+		for line := range strings.Lines(out.String()) {
+			var fields map[string]any
+			require.NoError(t, json.Unmarshal([]byte(line), &fields))
+			lines = append(lines, fields)
+		}
+		out.Reset()
+		return lines
+	}
+	fail(400, relay.ReasonBody, "a broken chunk")
+	assert.Empty(t, said())
+	for range 5 {
+		fail(502, relay.ReasonUpstreamTLS, "certificate has expired")
+	}
+	fail(504, relay.ReasonUpstreamTimeout, "no answer")
+	lines := said()
+	require.Len(t, lines, 2)
+	assert.Equal(t, "WARN", lines[0]["level"])
+	assert.Equal(t, "certificate has expired", lines[0]["error"])
+	assert.Equal(t, "api.anthropic.com", lines[0]["upstream"])
+	now = now.Add(11 * time.Second)
+	fail(502, relay.ReasonUpstreamTLS, "certificate has expired")
+	lines = said()
+	require.Len(t, lines, 1)
+	assert.EqualValues(t, 4, lines[0]["more"])
 }
 
 func TestRequestIDsAreUnique(t *testing.T) {

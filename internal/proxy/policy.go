@@ -22,6 +22,7 @@ type Policy struct {
 	issued atomic.Bool // Credentials gave a credential
 	live   atomic.Bool // and did so when it was last asked
 	pool   sync.Pool   // of *record
+	told   warnings    // of failures of the upstream
 }
 
 var _ relay.Policy = (*Policy)(nil)

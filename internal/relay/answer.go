@@ -32,7 +32,6 @@ func (c *clientConn) refuse(v verdict, err error) {
 // fault answers a failure of relay's own. The connection ends but for failures of
 // the upstream, after which it may go on if the policy says so.
 func (c *clientConn) fault(h *Head, f Fault) (keep bool) {
-	c.srv.o.Log.Debug("request failed", "status", f.Status, "reason", f.Reason, "error", f.Err)
 	reply := c.policy.Fault(h, f)
 	if reply == nil {
 		c.sum.Refused = f.Reason

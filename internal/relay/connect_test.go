@@ -250,3 +250,33 @@ func TestIdleConnectionsAreBoundedAndAge(t *testing.T) {
 	assert.Equal(t, 200, resp.StatusCode, "a closed upstream still serves")
 	eventually(t, func() bool { return r.policy.up.Stats().Open == 0 }, "but keeps nothing")
 }
+
+// What ends or falls silent in the handshake may work the next time: it is no
+// certificate that is not trusted.
+func TestAConnectionThatEndsInTheHandshake(t *testing.T) {
+	t.Parallel()
+	for name, then := range map[string]func(net.Conn){
+		"the end":          func(c net.Conn) { _ = c.Close() },
+		"a reset":          func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); _ = c.Close() },
+		"half of a record": func(c net.Conn) { _, _ = c.Write([]byte("\x16\x03\x03")); _ = c.Close() },
+		"silence":          func(c net.Conn) { _, _ = io.Copy(io.Discard, c); _ = c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				c, err := ln.Accept()
+				if err == nil {
+					_, _ = c.Read(make([]byte, 5)) // some of the ClientHello
+					then(c)
+				}
+			}()
+			assert.Equal(t, ReasonUpstreamDial, faultOf(t, UpstreamOptions{Scheme: "https", Address: ln.Addr().String(), DialTimeout: time.Second}))
+			require.NoError(t, ln.Close())
+			<-done
+		})
+	}
+}

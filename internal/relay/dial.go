@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -93,9 +95,10 @@ func handshake(ctx context.Context, c *tls.Conn, limit time.Duration) error {
 	return c.HandshakeContext(ctx)
 }
 
-// blameTLS says whose fault a failed handshake with the upstream is. Behind a
-// proxy everything but a bad certificate or an alert of the upstream is put down
-// to the proxy, which promised a connection.
+// blameTLS says whose fault a failed handshake with the upstream is. A connection
+// that ended or fell silent in it may work the next time, as one that could not be
+// opened. Behind a proxy everything but a bad certificate or an alert of the
+// upstream is put down to the proxy, which promised a connection.
 func (u *Upstream) blameTLS(err error) string {
 	var cert *tls.CertificateVerificationError
 	var unknown x509.UnknownAuthorityError
@@ -103,8 +106,19 @@ func (u *Upstream) blameTLS(err error) string {
 	case strings.Contains(text, "no application protocol"), strings.Contains(text, "unadvertised ALPN protocol"):
 		// Neither alert nor ALPN failure has a type of its own (crypto/tls).
 		return ReasonUpstreamHTTP2
-	case u.o.Proxy == nil, errors.As(err, &cert), errors.As(err, &unknown), strings.Contains(text, "remote error: "):
+	case errors.As(err, &cert), errors.As(err, &unknown), strings.Contains(text, "remote error: "):
 		return ReasonUpstreamTLS
+	case u.o.Proxy != nil:
+		return ReasonUpstreamProxy
+	case broken(err):
+		return ReasonUpstreamDial
 	}
-	return ReasonUpstreamProxy
+	return ReasonUpstreamTLS
+}
+
+// broken reports whether a connection ended, or its time did.
+func broken(err error) bool {
+	var op *net.OpError // of the socket; what TLS finds out has another form
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &op) && op.Op != "remote error" && op.Op != "local error"
 }
