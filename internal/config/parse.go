@@ -51,7 +51,7 @@ func (r *reader) lines(data []byte) bool {
 	for line := range bytes.Lines(data) {
 		number++
 		if i := bytes.IndexByte(line, '\t'); i >= 0 {
-			r.at(number, utf8.RuneCount(line[:i])+1, "use spaces", "a tab")
+			r.at(number, utf8.RuneCount(line[:i])+1, "use spaces", "a tab is not allowed")
 			return false
 		}
 		if !utf8.Valid(line) {

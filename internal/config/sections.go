@@ -159,6 +159,8 @@ func (r *reader) references() {
 		if near := Nearest(name, names); near != "" {
 			text += "; did you mean " + near + "?"
 			mend = []string{"write " + near}
+		} else if len(names) > 0 {
+			mend = []string{"write one of: " + strings.Join(names, ", ")}
 		}
 		r.problems.add(Problem{Text: entry{line: line}.origin(r.doc.path).place() + ": " + text, Mend: mend})
 	}
