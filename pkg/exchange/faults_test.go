@@ -170,6 +170,9 @@ func TestGarbage(t *testing.T) {
 			assert.ErrorIs(t, e, exchange.Refused, name)
 			assert.Zero(t, e.Retries, name)
 			assert.Equal(t, 200, e.Status, name)
+			if name != "1 MiB and a byte" {
+				assert.Contains(t, e.Hint, "is the endpoint the right one", name)
+			}
 		}
 		e := v.refused(t, raw(200, "Content-Encoding: gzip\r\n", good))
 		assert.ErrorIs(t, e, exchange.Refused)

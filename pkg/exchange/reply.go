@@ -97,7 +97,11 @@ func (r *reply) unavailable(c complaint) *Error {
 
 // useless is an answer with status 200 that is no credential; text names the field
 // at fault as the vendor does.
-func (r *reply) useless(text string) *Error { return r.fail(Refused, complaint{text: text}) }
+func (r *reply) useless(text string) *Error {
+	e := r.fail(Refused, complaint{text: text})
+	e.Hint = "this is no answer of the vendor's: is the endpoint the right one, and does nothing on the way change its answers?"
+	return e
+}
 
 // whole reports an answer whose body did not come through.
 func (r *reply) whole() *Error {
