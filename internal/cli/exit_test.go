@@ -33,6 +33,7 @@ func TestClassesAreThoseOfTheDocument(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range classes {
 		assert.Contains(t, string(text), fmt.Sprintf("| %d | `%s` |", c.code, c.cause))
+		assert.Contains(t, helpText(Command("linux")), fmt.Sprintf("\n  %d    %s: ", c.code, c.cause))
 	}
 }
 

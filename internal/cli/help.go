@@ -27,6 +27,9 @@ func Sections(cmd *cobra.Command) []Section {
 		all = append(all, Section{"Settings of the provider", flagLines(cmd, groupSettings)})
 	}
 	all = append(all, Section{"Global flags", flagLines(cmd, groupGlobal)})
+	if !cmd.HasParent() {
+		all = append(all, Section{"Exit status", exitLines})
+	}
 	kept := all[:0]
 	for _, s := range all {
 		if s.Body = strings.TrimRight(s.Body, "\n"); s.Body != "" {
@@ -35,6 +38,19 @@ func Sections(cmd *cobra.Command) []Section {
 	}
 	return kept
 }
+
+// exitLines are docs/exit-codes.md in short.
+const exitLines = `  0    done
+  1    internal: a defect of awf-cred
+  2    usage: flags, environment or config file
+  3    identity: no usable identity token
+  4    refused: the provider said no, and another try will not help
+  5    unavailable: network, timeout or server trouble; another try can help
+  6    storage: what was asked for could not be stored or delivered
+  7    proxy: serve could not listen, or cut a stream
+  125  exec failed before its command started; 126 it is not executable, 127 not found
+  128+ ended by a signal
+`
 
 // Description is what a command's help begins with.
 func Description(cmd *cobra.Command) string {
