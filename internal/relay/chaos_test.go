@@ -65,6 +65,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	eachShapeInTurn(t, func(t *testing.T, o rigOptions) {
 		o.Budget, o.Gate = NewBudget(16<<20), NewGate(1000)
 		o.DrainTimeout = wait
+		usePoller(t)
 		before := descriptors()
 		others := goleak.IgnoreCurrent()
 		t.Run("storm", func(t *testing.T) {
@@ -165,6 +166,14 @@ func eachShapeInTurn(t *testing.T, f func(t *testing.T, o rigOptions)) {
 	for name, o := range map[string]rigOptions{"tls": {}, "plain, unix": {plain: true, unix: true}, "read": {Options: Options{watch: watchReading}}} {
 		t.Run(name, func(t *testing.T) { f(t, o) })
 	}
+}
+
+// usePoller makes the runtime open what it keeps for its network poller.
+func usePoller(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
 }
 
 // descriptors counts the open ones; constant where /proc is missing.
