@@ -191,6 +191,8 @@ func TestServeThatCannotStart(t *testing.T) {
 		{"T10: another address without a key", []string{"--listen", "0.0.0.0:0", "--allow-remote"}, nil, nil, nil, 2, "--client-key-file"},
 		{"a key file that others can read", []string{"--client-key-file", open}, nil, nil, nil, 2, "chmod 600"},
 		{"a key that is too short", []string{"--client-key-file", short}, nil, nil, nil, 2, "16 to 256"},
+		{"a name that is no host", []string{"--allowed-host", "http://proxy.internal"}, nil, nil, nil, 2, "is not the name of a host"},
+		{"a header for the key that frames the request", nil, []string{"AWF_ANTHROPIC_AUTH_HEADER=Host"}, nil, nil, 2, "AWF_ANTHROPIC_AUTH_HEADER"},
 		{"a word that makes no key", []string{"--client-key", "mine"}, nil, nil, nil, 2, "generate"},
 		{"two keys", []string{"--client-key", "generate", "--client-key-file", short}, nil, nil, nil, 2, "contradict"},
 		{"a rule that is none", []string{"--allow", "everything"}, nil, nil, nil, 2, "METHOD /path"},
@@ -215,6 +217,28 @@ func TestServeThatCannotStart(t *testing.T) {
 			assert.Contains(t, s.stderr.String(), row.says)
 		})
 	}
+}
+
+// A key that is made and told to nobody would shut everybody out.
+func TestAGeneratedKeyMustBeTold(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	code, _, stderr := outcome(t, program(t, sb, "serve", "--listen", "127.0.0.1:0", "--client-key", "generate"))
+	assert.Equal(t, 2, code, stderr)
+	assert.Contains(t, stderr, "--ready-file")
+}
+
+// 0.0.0.0 is every address of IPv4, and whoever binds it is told that no name leads there.
+func TestEveryAddressOfIPv4(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb, "--listen", "0.0.0.0:0", "--allow-remote", "--client-key", "generate").start().awaitReady()
+	host, port, err := net.SplitHostPort(s.Ready.Listeners[0].Address)
+	require.NoError(t, err)
+	assert.Equal(t, "0.0.0.0", host)
+	_, err = net.Dial("tcp", net.JoinHostPort("::1", port))
+	assert.Error(t, err)
+	assert.Contains(t, s.stderr.String(), "--allowed-host")
 }
 
 // A configuration that can never work is said to clients with --keep-serving.
@@ -295,7 +319,9 @@ func TestStaticKey(t *testing.T) {
 func TestASecondSignalEndsServe(t *testing.T) {
 	t.Parallel()
 	sb := sandbox.Start(t, sandbox.With(func(c *sandbox.Config) { c.Stream.Events, c.Stream.Interval = 1000, 100*time.Millisecond }))
-	s := serveProgram(t, sb).start().awaitReady()
+	token := filepath.Join(t.TempDir(), "token")
+	s := serveProgram(t, sb, "--sink", "token:"+token, "--sink-cleanup").start().awaitReady()
+	require.Eventually(t, func() bool { _, err := os.Stat(token); return err == nil }, 20*time.Second, 5*time.Millisecond)
 	req, err := http.NewRequest(http.MethodPost, s.Ready.Listeners[0].URL+"/v1/messages",
 		strings.NewReader(strings.Replace(messageBody, "{", `{"stream":true,`, 1)))
 	require.NoError(t, err)
@@ -311,6 +337,8 @@ func TestASecondSignalEndsServe(t *testing.T) {
 	assert.Error(t, err, "it does not accept any more")
 	s.signal(syscall.SIGTERM)
 	assert.Equal(t, 143, s.status())
+	assert.NoFileExists(t, filepath.Join(s.dir, "ready.json"), "it names a port that others can take now")
+	assert.NoFileExists(t, token)
 }
 
 // F137: a stream that is cut at the drain timeout is class 7.
@@ -329,7 +357,7 @@ func TestADrainThatCuts(t *testing.T) {
 	_, err = io.ReadAll(res.Body)
 	assert.Error(t, err, "the break is visible")
 	assert.Equal(t, 7, s.status())
-	assert.Contains(t, s.stderr.String(), "1 requests were cut")
+	assert.Contains(t, s.stderr.String(), "1 request was cut")
 }
 
 // F155, T43: SIGQUIT prints a fixed text.

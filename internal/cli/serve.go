@@ -24,7 +24,8 @@ type serveOptions struct {
 	credentials   string
 	inherited     []serve.Inherited // from systemd
 	readyFDChosen bool
-	hub           atomic.Pointer[serve.Hub] // once its logs are open
+	hub           atomic.Pointer[serve.Hub]    // once its logs are open
+	remains       atomic.Pointer[[]serve.Sink] // once the server runs: what it would remove at its end
 }
 
 func newServeCmd(a *app) *cobra.Command {

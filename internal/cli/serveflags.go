@@ -109,6 +109,11 @@ func (o *proxyFlags) check() error {
 	case o.response < 0:
 		return usage("flag --response-header-timeout", "is negative")
 	}
+	for _, host := range o.allowedHosts {
+		if host == "" || strings.ContainsAny(host, "/*@ \t") {
+			return usage("flag --allowed-host", printable(strconv.Quote(host))+" is not the name of a host", "give a name as in the Host header, such as proxy.internal")
+		}
+	}
 	return nil
 }
 

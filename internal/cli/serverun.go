@@ -40,7 +40,7 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 			return err
 		case <-parentGone:
 			drain()
-			return a.lingering(done)
+			return a.lingering(o, done)
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGHUP:
@@ -50,10 +50,10 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 				}
 			case s == syscall.SIGQUIT:
 				_, _ = a.err.Write([]byte("awf-cred: ended by SIGQUIT\n"))
-				o.flush()
+				o.abandon()
 				return exitStatus(statusQUIT)
 			case draining:
-				o.flush()
+				o.abandon()
 				return exitStatus(statusOf(s))
 			default:
 				draining = true
@@ -63,15 +63,29 @@ func runServe(ctx context.Context, a *app, o *serveOptions) error {
 	}
 }
 
-// flush writes what the logs hold when there is no time for anything else.
-func (o *serveOptions) flush() {
-	if hub := o.hub.Load(); hub != nil {
-		hub.Flush()
+// abandon leaves nothing behind where there is no time for anything else: a ready
+// file names a port that others can take, and may hold a key that is theirs then.
+func (o *serveOptions) abandon() {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		if sinks := o.remains.Load(); sinks != nil {
+			serve.Abandon(o.readyFile, *sinks)
+		}
+		if hub := o.hub.Load(); hub != nil {
+			hub.Flush()
+		}
+	}()
+	t := time.NewTimer(patience) // a disk may hang
+	defer t.Stop()
+	select {
+	case <-left:
+	case <-t.C:
 	}
 }
 
 // lingering gives the server a moment to remove its files, then ends it.
-func (a *app) lingering(done <-chan error) error {
+func (a *app) lingering(o *serveOptions, done <-chan error) error {
 	t := time.NewTimer(500 * time.Millisecond)
 	defer t.Stop()
 	select {
@@ -80,6 +94,7 @@ func (a *app) lingering(done <-chan error) error {
 			a.log.Debug("ended with the parent", "reason", err)
 		}
 	case <-t.C:
+		o.abandon()
 	}
 	return exitStatus(statusTERM)
 }
@@ -122,7 +137,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 		admin = plan.cfg.Serve().AdminListen.Value
 	}
 	options := serve.Options{
-		Plan: plan.Plan, Sinks: sinks, Hub: hub, Clock: a.sys.Clock, Key: key, Relay: o.relay(), AllowRemote: o.allowRemote, Admin: admin,
+		Plan: plan.Plan, Sinks: sinks, Hub: hub, Clock: a.sys.Clock, Key: key, Relay: o.relay(), AllowRemote: o.allowRemote, AllowedHosts: o.allowedHosts, Admin: admin,
 		Credentials: o.credentials, CredentialsProfile: container, CredentialsKey: containerKey, ReadyFile: o.readyFile, ReadyFD: o.readyFD,
 		GeneratedKey: generated, Hangup: hangup, Log: a.log, Notify: a.notify(), Watchdog: a.watchdog(),
 		Reload: func(ctx context.Context) (serve.Plan, error) {
@@ -139,6 +154,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 		},
 	}
 	options.Relay.Log = a.log
+	o.remains.Store(&sinks)
 	return serve.Run(ctx, options)
 }
 
@@ -155,7 +171,9 @@ func (o *serveOptions) prepare(a *app) error {
 	case o.withParent && a.sys.GOOS == "windows":
 		return usage("flag --die-with-parent", "is not there on Windows")
 	case o.readyFDChosen && o.readyFD <= 0:
-		return usage("flag --ready-fd", "is not the number of a descriptor")
+		return usage("flag --ready-fd", "is not the number of a descriptor", "open one for writing, as in: awf-cred serve --ready-fd 3 3>file")
+	case o.key != "" && o.readyFile == "" && o.readyFD == 0:
+		return usage("flag --client-key", "nobody would learn the key that is generated", "give --ready-file or --ready-fd, into which it is put, or --client-key-file")
 	}
 	if a.isSet("LISTEN_FDS") {
 		var err error

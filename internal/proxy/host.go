@@ -38,6 +38,13 @@ func newHosts(addr net.Addr, allowed []string) hosts {
 	return h
 }
 
+// AnswersTo returns what decides whether a Host is one that a listener at addr
+// answers to, as all listeners of serve do it.
+func AnswersTo(addr net.Addr, allowed []string) func(host string) bool {
+	h := newHosts(addr, allowed)
+	return func(host string) bool { return h.has([]byte(host)) }
+}
+
 // has reports whether host, with any port, is one of the names. The port says
 // nothing: forwarded ports differ from ours.
 func (h hosts) has(host []byte) bool {

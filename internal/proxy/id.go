@@ -28,6 +28,12 @@ func (i *identifiers) next() uint64 {
 	return x ^ x>>31
 }
 
+// RequestIDs makes request ids for answers that no policy gives.
+func RequestIDs() func() string {
+	ids := newIdentifiers()
+	return func() string { return string(appendID(nil, ids.next())) }
+}
+
 // appendID writes an id as clients and logs see it.
 func appendID(dst []byte, id uint64) []byte {
 	const digits = "0123456789abcdef"

@@ -8,6 +8,7 @@ import (
 // adminHandler answers the admin listener: it tells how the server is and does
 // nothing else. Paths of an API are not there.
 func (s *server) adminHandler() http.Handler {
+	l := s.small(s.admin.Addr())
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusOK, map[string]string{"status": "alive"})
@@ -16,9 +17,9 @@ func (s *server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		answerError(w, http.StatusNotFound, "not_found", "there is nothing here")
+		l.refuse(w, http.StatusNotFound, "not_found", "there is nothing here")
 	})
-	return s.guarded(s.admin.Addr(), mux)
+	return l.guarded(mux)
 }
 
 // profileState is one profile in the answers of the admin listener.

@@ -7,54 +7,56 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/awf-cred/awf-cred/internal/proxy"
 )
+
+// small is one of the small listeners, with what its errors say of it.
+type small struct {
+	s         *server
+	port      any // null where there is none
+	remote    bool
+	answersTo func(host string) bool
+}
+
+func (s *server) small(addr net.Addr) *small {
+	l := &small{s: s, remote: true, answersTo: proxy.AnswersTo(addr, s.o.AllowedHosts)}
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		l.port, l.remote = tcp.Port, !tcp.IP.IsLoopback()
+	}
+	return l
+}
 
 // guarded refuses browsers and foreign names (DNS rebinding), and, where others
 // can reach the listener, whoever does not show the client key.
-func (s *server) guarded(addr net.Addr, next http.Handler) http.Handler {
-	remote := true
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		remote = !tcp.IP.IsLoopback()
-	}
+func (l *small) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case !remote && !loopbackName(r.Host):
-			answerError(w, http.StatusMisdirectedRequest, "host_not_allowed", "the Host header names another server")
+		case !l.remote && !l.answersTo(r.Host):
+			l.refuse(w, http.StatusMisdirectedRequest, "host_not_allowed", "the Host header names another server; --allowed-host allows further names")
 		case r.Header.Get("Origin") != "" || strings.Contains(r.Header.Get("Sec-Fetch-Site"), "site"):
-			answerError(w, http.StatusForbidden, "cross_site_request", "requests of web pages are not served")
-		case remote && !s.shown(r):
+			l.refuse(w, http.StatusForbidden, "cross_site_request", "requests of web pages are not served")
+		case l.remote && !l.s.shown(r):
 			w.Header().Set("WWW-Authenticate", `Bearer realm="awf-cred"`)
-			answerError(w, http.StatusUnauthorized, "authentication_error", "the client key is missing or wrong")
+			l.refuse(w, http.StatusUnauthorized, "authentication_error", "the client key is missing or wrong")
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
+// refuse answers an error in the shape that all of serve's have; there is no
+// provider here.
+func (l *small) refuse(w http.ResponseWriter, status int, kind, message string) {
+	answerJSON(w, status, map[string]any{"error": map[string]any{
+		"message": message, "type": kind, "provider": nil, "port": l.port, "retryable": false, "request_id": l.s.requestID(),
+	}})
+}
+
 // shown reports whether a request shows the client key as a bearer token.
 func (s *server) shown(r *http.Request) bool {
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return s.o.Key != nil && strings.EqualFold(scheme, "bearer") && s.o.Key.Matches(key)
-}
-
-// loopbackName reports whether a Host is one that a client on this machine uses.
-func loopbackName(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	switch strings.ToLower(strings.Trim(host, "[]")) {
-	case "localhost", "127.0.0.1", "::1":
-		return true
-	}
-	return false
-}
-
-// answerError is an error in the shape that all of serve's have.
-func answerError(w http.ResponseWriter, status int, kind, message string) {
-	answerJSON(w, status, map[string]any{"error": map[string]any{
-		"message": message, "type": kind, "provider": nil, "port": nil, "retryable": false, "request_id": nil,
-	}})
 }
 
 func answerJSON(w http.ResponseWriter, status int, body any) {

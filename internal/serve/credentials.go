@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/awf-cred/awf-cred/internal/proxy"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
 
@@ -35,9 +36,10 @@ type containerError struct {
 // here, is refused.
 func (s *server) credentialsHandler() http.Handler {
 	p := s.slot(s.o.CredentialsProfile)
+	answersTo := proxy.AnswersTo(s.credentials.Addr(), s.o.AllowedHosts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case !loopbackName(r.Host):
+		case !answersTo(r.Host):
 			answerJSON(w, http.StatusMisdirectedRequest, containerError{"HostNotAllowed", "the Host header names another server"})
 		case forwarded(r.Header):
 			answerJSON(w, http.StatusForbidden, containerError{"ForwardedRequest", "forwarded requests are not answered"})

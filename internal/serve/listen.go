@@ -3,7 +3,9 @@ package serve
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,20 +28,28 @@ func bind(address string, allowRemote, hasKey bool) (net.Listener, error) {
 	if err := checkRemote(host, address, allowRemote, hasKey); err != nil {
 		return nil, err
 	}
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	network := "tcp"
+	if ip := net.ParseIP(host); ip != nil && !strings.Contains(host, ":") {
+		network = "tcp4" // 0.0.0.0 would mean every address of IPv6 too (package net)
+	}
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), network, address)
 	if err != nil {
-		return nil, taken(cannot("listen on "+address, plainError(err)), err)
+		return nil, &exchange.Error{Step: "listen on " + address, Cause: exchange.Proxy, Err: plainError(err), Hint: mend(err)}
 	}
 	return ln, nil
 }
 
-// taken adds what to do about a port that is in use.
-func taken(failure, cause error) error {
-	var e *exchange.Error
-	if errors.Is(cause, syscall.EADDRINUSE) && errors.As(failure, &e) {
-		e.Hint = "another process has the port: end it, or choose another; port 0 is any free one, and --ready-file tells which"
+// mend is what to do about an address that cannot be had.
+func mend(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another process has the port: end it, or choose another; port 0 is any free one, and --ready-file tells which"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "choose an address of this machine, such as 127.0.0.1"
+	case errors.Is(err, fs.ErrPermission):
+		return "ports below 1024 need a privilege: choose a higher one"
 	}
-	return failure
+	return ""
 }
 
 // hostOf takes HOST:PORT apart.
@@ -90,7 +100,11 @@ func plainError(err error) error {
 // describe is an address as the ready file and logs have it.
 func describe(addr net.Addr) (address string, url *string) {
 	if addr.Network() == "unix" {
-		return unixPrefix + addr.String(), nil
+		path := addr.String()
+		if abs, err := filepath.Abs(path); err == nil && !strings.HasPrefix(path, "@") { // the reader has another directory
+			path = abs
+		}
+		return unixPrefix + path, nil
 	}
 	u := "http://" + addr.String()
 	return addr.String(), &u

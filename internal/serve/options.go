@@ -70,7 +70,10 @@ type Options struct {
 	Relay relay.Options // bounds of all listeners; Budget and Gate are shared
 	// AllowRemote permits addresses other than loopback, which need Key.
 	AllowRemote bool
-	Admin       string // HOST:PORT of the admin listener, empty for none
+	// AllowedHosts are further names by which clients may call the admin listener and
+	// the credentials endpoint; those of the proxies are in their Policy.
+	AllowedHosts []string
+	Admin        string // HOST:PORT of the admin listener, empty for none
 	// Credentials is HOST:PORT of the container-credentials endpoint, empty for
 	// none; it gives the credential of CredentialsProfile to who shows
 	// CredentialsKey, or Key where that is nil.

@@ -63,14 +63,15 @@ func publish(r Ready, file string, fd int) error {
 	data = append(data, '\n')
 	if file != "" {
 		if err := atomicfile.Write(file, data); err != nil {
-			return &exchange.Error{Step: "ready file", Cause: exchange.Storage, Err: err}
+			return &exchange.Error{Step: "ready file", Cause: exchange.Storage, Err: err, Hint: "name a file, new or ours, in a folder that exists"}
 		}
 	}
 	if fd == 0 {
 		return nil
 	}
 	if err := writeFD(fd, data); err != nil {
-		return &exchange.Error{Step: fmt.Sprintf("ready descriptor %d", fd), Cause: exchange.Storage, Err: err}
+		return &exchange.Error{Step: fmt.Sprintf("ready descriptor %d", fd), Cause: exchange.Storage, Err: err,
+			Hint: "--ready-fd wants the number of a descriptor that was opened for writing and has a reader, as in: awf-cred serve --ready-fd 3 3>file"}
 	}
 	return nil
 }
@@ -84,6 +85,19 @@ func unpublish(file string) {
 	}
 	if r, err := ParseReady(data); err == nil && r.PID == os.Getpid() {
 		_ = atomicfile.Remove(file) // it may be gone
+	}
+}
+
+// Abandon removes what Run removes at its end, for whoever does not wait for that
+// end: the ready file, and files that sinks are to remove.
+func Abandon(readyFile string, sinks []Sink) {
+	if readyFile != "" {
+		unpublish(readyFile)
+	}
+	for _, sink := range sinks {
+		if sink.Remove != nil {
+			_ = sink.Remove() // there is nobody left to tell
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/awf-cred/awf-cred/internal/proxy"
 	"github.com/awf-cred/awf-cred/internal/relay"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
@@ -33,6 +34,7 @@ type server struct {
 	slots map[string]*slot
 
 	announced atomic.Bool // the service manager knows that we run
+	requestID func() string
 }
 
 // front is one listener with its engine.
@@ -57,7 +59,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
-	s := &server{o: o, log: o.Log, slots: map[string]*slot{}}
+	s := &server{o: o, log: o.Log, slots: map[string]*slot{}, requestID: proxy.RequestIDs()}
 	if err := s.prepare(); err != nil {
 		s.closeAll()
 		return err
@@ -136,7 +138,8 @@ func (s *server) verdict(ctx context.Context, cut int, err error) error {
 		return cause
 	}
 	if cut > 0 {
-		return &exchange.Error{Step: "drain", Cause: exchange.Proxy, Description: fmt.Sprintf("%d requests were cut at the drain timeout", cut)}
+		return &exchange.Error{Step: "drain", Cause: exchange.Proxy, Description: cutText(cut),
+			Hint: "--drain-timeout gives open requests more time"}
 	}
 	return err
 }
@@ -175,4 +178,11 @@ func (s *server) renew(p Profile) *renewal {
 		return nil
 	})
 	return r
+}
+
+func cutText(requests int) string {
+	if requests == 1 {
+		return "1 request was cut at the drain timeout"
+	}
+	return fmt.Sprintf("%d requests were cut at the drain timeout", requests)
 }

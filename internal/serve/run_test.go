@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,48 @@ func TestAdminListener(t *testing.T) {
 	require.NoError(t, err)
 	status, _ = w.do(http.DefaultClient, req)
 	assert.Contains(t, []int{404, 405}, status)
+}
+
+// The small listeners answer to the names that the others answer to, and their
+// errors have the shape of the others.
+func TestNamesOfTheAdminListener(t *testing.T) {
+	t.Parallel()
+	if ln, err := net.Listen("tcp", "127.0.0.5:0"); err != nil {
+		t.Skip("one loopback address only: ", err)
+	} else {
+		require.NoError(t, ln.Close())
+	}
+	w := newWorld(t).start(func(o *serve.Options) { o.Admin, o.AllowedHosts = "127.0.0.5:0", []string{"proxy.internal"} })
+	admin := *w.ready.Admin
+	for host, want := range map[string]int{"": 200, "localhost": 200, "proxy.internal:9464": 200, "127.0.0.6": 421, "evil.test": 421} {
+		req, err := http.NewRequest(http.MethodGet, admin+"/livez", nil)
+		require.NoError(t, err)
+		req.Host = host
+		status, body := w.do(http.DefaultClient, req)
+		assert.Equal(t, want, status, host+": "+body)
+	}
+	_, body := w.get(admin + "/v1/messages")
+	var answer struct {
+		Error struct {
+			Port      int
+			RequestID string `json:"request_id"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &answer))
+	assert.Equal(t, admin[strings.LastIndex(admin, ":")+1:], strconv.Itoa(answer.Error.Port))
+	assert.Regexp(t, `^awf_[0-9a-f]{16}$`, answer.Error.RequestID)
+}
+
+// Who reads the ready file has another directory.
+func TestThePathOfASocketIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	w := newWorld(t).start(func(o *serve.Options) { o.Plan.Listeners[0].Listen = "unix:s" })
+	at, err := filepath.EvalSymlinks(filepath.Dir(strings.TrimPrefix(w.ready.Listeners[0].Address, "unix:")))
+	require.NoError(t, err)
+	dir, err = filepath.EvalSymlinks(dir)
+	require.NoError(t, err)
+	assert.Equal(t, dir, at)
 }
 
 func TestMetrics(t *testing.T) {

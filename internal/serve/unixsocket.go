@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strconv"
 	"time"
+
+	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
 
 // longestSocket is the longest path of a unix socket on every platform (108 bytes
@@ -18,7 +21,10 @@ const longestSocket = 103
 // already is replaced only if it is ours and nobody listens on it; anything else
 // in its place is left alone.
 func listenUnix(path string) (net.Listener, error) {
-	fail := func(err error) (net.Listener, error) { return nil, cannot("listen on "+unixPrefix+path, err) }
+	fail := func(err error) (net.Listener, error) {
+		return nil, &exchange.Error{Step: "listen on " + unixPrefix + path, Cause: exchange.Proxy, Err: err,
+			Hint: "choose a new path, of at most " + strconv.Itoa(longestSocket) + " bytes, in a folder that exists and is ours"}
+	}
 	if path == "" {
 		return nil, usage("listen %q: the path is missing", unixPrefix)
 	}
