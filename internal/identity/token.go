@@ -75,15 +75,17 @@ func advice(err error, renew string) string {
 	if !errors.As(err, &e) {
 		return ""
 	}
-	switch e.Part {
-	case "exp":
+	switch {
+	case e.Part == "exp" && e.By > 0: // not one that is absent or no number
 		return renew
-	case "nbf":
+	case e.Part == "nbf" && e.By > 0:
 		return "compare this machine's clock with the issuer's"
-	case "aud":
+	case e.Part == "aud":
 		return "have the token issued for that audience, or set the audience to the one that the provider expects"
-	case "token":
-		return "an identity token is a JWT: three parts in base64url with dots between them (eyJ….….…)"
+	case e.Part == "token" && strings.HasPrefix(e.Problem, "has "): // too many bytes
+		return "leave out claims that the provider does not need"
+	case e.Part == "token":
+		return "an identity token is a JWT in base64url, eyJ….….…: is it another kind of token, or a JSON answer with the token in it?"
 	}
 	return ""
 }

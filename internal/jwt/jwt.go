@@ -55,7 +55,7 @@ func Parse(token string) (Claims, error) {
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return Claims{}, &Error{Part: "token", Problem: fmt.Sprintf("is not a JWT: it has %d parts, not 3", len(parts))}
+		return Claims{}, &Error{Part: "token", Problem: fmt.Sprintf("is not a JWT: three parts with dots between them are expected, not %d", len(parts))}
 	}
 	header, err := segment("header", parts[0])
 	if err != nil {

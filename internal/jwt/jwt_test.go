@@ -53,9 +53,9 @@ func TestParseRefuses(t *testing.T) {
 	good := token(`{"exp":1700000300}`)
 	parts := strings.Split(good, ".")
 	for _, c := range []struct{ name, in, part, want string }{
-		{"nothing", "", "token", "it has 1 parts, not 3"},
-		{"four parts", good + ".x", "token", "it has 4 parts, not 3"},
-		{"two parts", parts[0] + "." + parts[1], "token", "it has 2 parts, not 3"},
+		{"nothing", "", "token", "are expected, not 1"},
+		{"four parts", good + ".x", "token", "are expected, not 4"},
+		{"two parts", parts[0] + "." + parts[1], "token", "are expected, not 2"},
 		{"17 KiB", strings.Repeat("a", 17<<10), "token", "has 17408 bytes, 1024 more than the 16384 allowed"},
 		{"standard base64", parts[0] + "." + "ey+/" + "." + parts[2], "payload", "is not base64url"},
 		{"padding", parts[0] + "." + parts[1] + "=." + parts[2], "payload", "is not base64url"},
