@@ -253,8 +253,34 @@ func TestKeepServing(t *testing.T) {
 	assert.Contains(t, body, `"retryable":false`)
 	status, _ = s.get(s.Ready.Admin + "/readyz")
 	assert.Equal(t, 503, status)
+	assert.Contains(t, s.stderr.String(), "hint=", "the log that clients are pointed to has the next step")
 	s.signal(syscall.SIGINT)
 	assert.Equal(t, 0, s.status())
+}
+
+// An upstream that is missing is a configuration that cannot work, like any other.
+func TestKeepServingWithoutAnUpstream(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb, "--provider", "azure", "--keep-serving")
+	for i, arg := range s.cmd.Args {
+		if arg == "--upstream" {
+			s.cmd.Args = append(s.cmd.Args[:i], s.cmd.Args[i+2:]...)
+			break
+		}
+	}
+	var env []string
+	for _, e := range s.cmd.Env {
+		if !strings.HasPrefix(e, "AWF_AUTH_") && !strings.HasPrefix(e, "ACTIONS_") && !strings.HasPrefix(e, "AZURE_") && !strings.HasPrefix(e, "OPENAI_") {
+			env = append(env, e)
+		}
+	}
+	s.cmd.Env = append(env, "AZURE_OPENAI_API_KEY=0123456789abcdef0123456789abcdef")
+	s.start()
+	status, body := s.message(s.Ready.Listeners[0].URL)
+	assert.Equal(t, 403, status)
+	assert.Contains(t, body, `"retryable":false`)
+	assert.Contains(t, s.stderr.String(), "AZURE_OPENAI_ENDPOINT")
 }
 
 // What is missing is said to clients too, and a file that is mended is taken up.

@@ -40,6 +40,8 @@ type planner struct {
 	// which profiles need a source besides; nil: none.
 	listeners func(*config.Config) ([]listenerSpec, error)
 	others    func(*config.Config) []string
+	// minting says that identity tokens are all that is wanted; nil: never.
+	minting func(*config.Config) bool
 
 	broken map[string]error // profiles that cannot work, with --keep-serving
 }
@@ -62,7 +64,7 @@ func (p *planner) configuration() (*config.Config, []listenerSpec, map[string]*c
 	cfg, _ := config.Load(in)
 	specs, specErr := p.listeners(cfg)
 	names := p.names(cfg, specs)
-	profiles, warning, err := cfg.SelectAll(names)
+	profiles, warning, err := p.selected(cfg, names, specs)
 	cfg, err = p.app.adopt(cfg, err)
 	if err != nil && p.how.KeepGoing {
 		err = p.tolerate(cfg, names, profiles, err)
@@ -81,6 +83,17 @@ func (p *planner) configuration() (*config.Config, []listenerSpec, map[string]*c
 		byName[name] = profiles[i]
 	}
 	return cfg, specs, byName, nil
+}
+
+// selected resolves profiles: the settings of an exchange are not asked for where
+// there is none.
+func (p *planner) selected(cfg *config.Config, names []string, specs []listenerSpec) ([]*config.Profile, string, error) {
+	p.how.Handover = len(names) == 1 && len(specs) == 0 && p.minting != nil && p.minting(cfg)
+	if !p.how.Handover {
+		return cfg.SelectAll(names)
+	}
+	one, err := cfg.SelectIdentity(names[0])
+	return []*config.Profile{one}, "", err
 }
 
 // names are the profiles to resolve, each once. An empty name is the profile in
@@ -125,7 +138,7 @@ func (p *planner) plan(ctx context.Context) (*planned, error) {
 	plan := &planned{cfg: cfg}
 	sources := map[string]*wired{}
 	for _, name := range slices.Sorted(maps.Keys(profiles)) {
-		w, err := p.wireOrTell(ctx, name, profiles[name])
+		w, err := p.wireOrTell(ctx, name, profiles[name], specs)
 		if err != nil {
 			return nil, err
 		}
@@ -151,9 +164,12 @@ func (p *planner) plan(ctx context.Context) (*planned, error) {
 }
 
 // wireOrTell is wire, and with --keep-serving a source that says what is wrong.
-func (p *planner) wireOrTell(ctx context.Context, name string, profile *config.Profile) (*wired, error) {
+func (p *planner) wireOrTell(ctx context.Context, name string, profile *config.Profile, specs []listenerSpec) (*wired, error) {
 	if p.broken[name] == nil {
 		w, err := p.wire(ctx, profile)
+		if err == nil && p.how.KeepGoing {
+			err = p.leads(w, name, specs)
+		}
 		if err == nil || !p.how.KeepGoing {
 			return w, err
 		}
@@ -164,6 +180,19 @@ func (p *planner) wireOrTell(ctx context.Context, name string, profile *config.P
 	}
 	v, _ := provider.Lookup(profile.Provider)
 	return &wired{Profile: profile, Provider: v, source: unusable{p.broken[name]}}, nil
+}
+
+// leads reports what is missing of where a profile's requests go.
+func (p *planner) leads(w *wired, name string, specs []listenerSpec) error {
+	for _, s := range specs {
+		if s.profile != name {
+			continue
+		}
+		if _, _, err := w.Provider.Upstream(p.values(s, w), p.app.env); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wire makes the source of a profile, with metrics and audit log.

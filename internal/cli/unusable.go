@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/awf-cred/awf-cred/internal/config"
@@ -52,5 +53,9 @@ func (p *planner) tolerate(cfg *config.Config, names []string, profiles []*confi
 // and says so.
 func (p *planner) unusable(name string, profile *config.Profile, err error) {
 	p.broken[name] = &exchange.Error{Step: "configuration", Cause: exchange.Usage, Err: err}
-	p.app.log.Error("configuration cannot work, clients are told so", "profile", profile.Name, "reason", err)
+	p.app.log.Error("configuration cannot work, clients are told so", "profile", profile.Name, "reason", err,
+		"hint", hintLine(describe(err).Hint))
 }
+
+// hintLine is a hint of several lines as a log has it.
+func hintLine(hint string) string { return strings.ReplaceAll(hint, "\n", "; ") }

@@ -87,6 +87,7 @@ func TestAnthropicUpstream(t *testing.T) {
 		env        map[string]string
 		url, base  string
 		wantsUsage bool
+		says       string
 	}{
 		{name: "the vendor's", url: "https://api.anthropic.com"},
 		{name: "the target variable", env: map[string]string{"ANTHROPIC_API_TARGET": "gw.example.com:8443"}, url: "https://gw.example.com:8443"},
@@ -94,6 +95,12 @@ func TestAnthropicUpstream(t *testing.T) {
 		{name: "the base path variable", env: map[string]string{"ANTHROPIC_API_BASE_PATH": "gw/"}, url: "https://api.anthropic.com", base: "/gw"},
 		{name: "the whole URL wins", v: values("upstream", "http://127.0.0.1:9/p"), env: map[string]string{"ANTHROPIC_API_TARGET": "x"}, url: "http://127.0.0.1:9", base: "/p"},
 		{name: "the setting base_path wins", v: values("upstream", "https://h/p", "base_path", "/q"), url: "https://h", base: "/q"},
+		{name: "the variable's path belongs to the variable's host", v: values("upstream", "https://h"), env: map[string]string{"ANTHROPIC_API_BASE_PATH": "/gw"}, url: "https://h"},
+		{name: "the flag's URL wins over a path in the file", v: config.Values{
+			"upstream":  {Name: "upstream", Value: "https://h/p", Origin: config.Origin{Kind: config.FromFlag}},
+			"base_path": {Name: "base_path", Value: "/of-another", Origin: config.Origin{Kind: config.FromFile}},
+		}, url: "https://h", base: "/p"},
+		{name: "a target without a valid port", env: map[string]string{"ANTHROPIC_API_TARGET": "h:99999"}, wantsUsage: true, says: "ANTHROPIC_API_TARGET"},
 		{name: "a slash is no base path", v: values("upstream", "https://h/"), url: "https://h"},
 		{name: "a target that is no host", env: map[string]string{"ANTHROPIC_API_TARGET": "a b"}, wantsUsage: true},
 		{name: "plain http elsewhere", v: values("upstream", "http://evil.test"), wantsUsage: true},
@@ -103,6 +110,7 @@ func TestAnthropicUpstream(t *testing.T) {
 			u, base, err := anthropic(t).Upstream(row.v, func(name string) string { return row.env[name] })
 			if row.wantsUsage {
 				require.ErrorIs(t, err, exchange.Usage)
+				require.ErrorContains(t, err, row.says)
 				return
 			}
 			require.NoError(t, err)

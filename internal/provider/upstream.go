@@ -11,7 +11,8 @@ import (
 
 // upstreamOf is where a profile's requests go: the setting upstream, a whole URL,
 // else the host in the variable target, else the vendor's own. The base path is
-// the setting's, else the URL's own, else that of the variable.
+// the setting's, else the URL's own; that of the variable belongs to the target.
+// The flag --upstream wins over a path that the file has for another URL.
 func upstreamOf(v config.Values, env func(string) string, target, basePath, vendor string) (*url.URL, string, error) {
 	raw := v.Get("upstream")
 	if raw == "" {
@@ -24,6 +25,10 @@ func upstreamOf(v config.Values, env func(string) string, target, basePath, vend
 			host = vendor
 		}
 		raw = "https://" + host
+		if err := config.CheckEndpoint(raw); err != nil {
+			return nil, "", &exchange.Error{Step: "upstream", Cause: exchange.Usage, Description: target + " " + err.Error(),
+				Hint: "set " + target + " to a host, or host:port, such as " + vendor}
+		}
 	}
 	if err := config.CheckEndpoint(raw); err != nil {
 		return nil, "", &exchange.Error{Step: "upstream", Cause: exchange.Usage, Description: "the URL " + err.Error(),
@@ -34,10 +39,13 @@ func upstreamOf(v config.Values, env func(string) string, target, basePath, vend
 		return nil, "", &exchange.Error{Step: "upstream", Cause: exchange.Usage, Description: "is not a URL"}
 	}
 	base := v.Get("base_path")
+	if v["upstream"].Origin.Kind == config.FromFlag && v["base_path"].Origin.Kind != config.FromFlag {
+		base = ""
+	}
 	if base == "" {
 		base = u.Path
 	}
-	if base == "" || base == "/" {
+	if base == "" && v.Get("upstream") == "" {
 		base = strings.TrimSpace(env(basePath))
 	}
 	base = strings.Trim(base, "/")

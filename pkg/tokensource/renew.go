@@ -2,6 +2,8 @@ package tokensource
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
@@ -64,7 +66,12 @@ func (s *Source) settle(kind string, start stamp, c exchange.Credential, err err
 	s.mu.Unlock()
 
 	if err != nil {
-		s.log.Warn("renewal failed", "kind", kind, "class", causeOf(err), "reason", err, "wait", r.late)
+		attrs := []any{"kind", kind, "class", causeOf(err), "reason", err, "wait", r.late}
+		var e *exchange.Error
+		if errors.As(err, &e) && e.Hint != "" && e.Cause != exchange.Unavailable { // waiting does not help
+			attrs = append(attrs, "hint", strings.ReplaceAll(e.Hint, "\n", "; "))
+		}
+		s.log.Warn("renewal failed", attrs...)
 		return
 	}
 	s.log.Info("credential renewed", "kind", kind, "lifetime", c.Lifetime(), "request_id", c.RequestID)
