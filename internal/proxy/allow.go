@@ -12,7 +12,8 @@ type Rules struct{ list []rule }
 
 // rule is METHOD and the segments of a path. A segment is compared byte for byte
 // with what the client sent, escapes included: * takes any one segment, ** the
-// rest, which may be empty.
+// rest behind a slash, which may be empty: /v1/** is what lies below /v1/, and a
+// rule for what lies in a folder says nothing of the folder itself.
 type rule struct {
 	method   string
 	segments []string
@@ -107,5 +108,5 @@ func (r *rule) match(method, path []byte) bool {
 			return false
 		}
 	}
-	return r.rest || !more
+	return r.rest == more
 }
