@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -749,6 +750,37 @@ func TestSinksAlone(t *testing.T) {
 		_, _, stderr := outcome(t, program(t, sb, "serve", "--sink", row.sink))
 		assert.Contains(t, stderr, row.says, row.sink)
 	}
+}
+
+// A tool that makes its own exchange wants an identity token and nothing else: no
+// settings of an exchange are needed, and none is made.
+func TestServeKeepsAnIdentityTokenAlone(t *testing.T) {
+	t.Parallel()
+	sb := sandbox.Start(t)
+	s := serveProgram(t, sb)
+	audit := filepath.Join(s.dir, "audit")
+	s.cmd.Args = []string{s.cmd.Args[0], "serve", "--ready-file", filepath.Join(s.dir, "ready.json"), "--admin-listen", "127.0.0.1:0", "--audit-log", audit,
+		"--sink", "identity-token:" + filepath.Join(s.dir, "jwt"), "--oidc-audience", "https://tool.example.test"}
+	s.cmd.Env = append(append(os.Environ(), "HOME="+s.dir, "XDG_CACHE_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir), sb.GitHubEnv()...)
+	s.cmd.Env = append(s.cmd.Env, "AWF_AUTH_TYPE=", "AWF_AUTH_PROVIDER=")
+	s.start().awaitReady()
+	var data []byte
+	require.Eventually(t, func() bool {
+		var err error
+		data, err = os.ReadFile(filepath.Join(s.dir, "jwt"))
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
+	parts := strings.Split(strings.TrimSpace(string(data)), ".")
+	require.Len(t, parts, 3)
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	assert.Contains(t, string(claims), `"aud":"https://tool.example.test"`)
+	counts := sb.Counts()
+	assert.Zero(t, counts.Exchanges)
+	said, err := os.ReadFile(audit)
+	require.NoError(t, err)
+	assert.Contains(t, string(said), `"event":"mint"`)
+	assert.NotContains(t, string(said), `"event":"exchange"`)
 }
 
 // Google's libraries run the command of the file elsewhere: what flags said of the

@@ -113,7 +113,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, hangup <-chan struct{}) 
 	p := &planner{
 		app: a, flags: &o.proxyFlags, hub: hub, level: "info", how: wiring{KeepGoing: o.keepServing},
 		listeners: func(cfg *config.Config) ([]listenerSpec, error) { return o.specs(a, cfg) },
-		others:    o.others,
+		others:    o.others, minting: o.minting,
 	}
 	plan, err := p.plan(ctx)
 	if err != nil {

@@ -55,6 +55,14 @@ func (o *serveOptions) others(cfg *config.Config) (names []string) {
 	return names
 }
 
+// minting reports whether every sink holds an identity token, and nothing else is
+// served.
+func (o *serveOptions) minting(cfg *config.Config) bool {
+	sinks, err := o.wantedSinks(cfg)
+	return err == nil && len(sinks) > 0 && o.credentials == "" &&
+		!slices.ContainsFunc(sinks, func(f sinkFlag) bool { return f.kind != "identity-token" })
+}
+
 // makeSinks makes the sinks of a plan.
 func (o *serveOptions) makeSinks(a *app, plan *planned) ([]serve.Sink, error) {
 	wanted, err := o.wantedSinks(plan.cfg)
@@ -75,7 +83,7 @@ func (o *serveOptions) makeSinks(a *app, plan *planned) ([]serve.Sink, error) {
 		if spec.Shared, err = files.add(f.kind, f.path, w.Profile.Name); err != nil {
 			return nil, err
 		}
-		if w.Tokens != nil {
+		if _, spec.Minted = w.Exchanger.(handover); !spec.Minted && w.Tokens != nil {
 			spec.Assertion = func(ctx context.Context) (exchange.Assertion, error) {
 				return w.Tokens.Assertion(ctx, w.Exchanger.Audience())
 			}

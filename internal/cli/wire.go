@@ -56,6 +56,8 @@ type wiring struct {
 	MinTTL *time.Duration
 	// Margin replaces it by a rule of the lifetime; nil: none.
 	Margin func(lifetime time.Duration) time.Duration
+	// Handover hands out the identity token itself: there is no exchange.
+	Handover bool
 	// KeepGoing and Observe are the token source's.
 	KeepGoing bool
 	Observe   func(tokensource.Event)
@@ -150,6 +152,9 @@ func (a *app) within(ctx context.Context) (context.Context, context.CancelFunc) 
 
 // source turns a profile into a token source.
 func (a *app) source(ctx context.Context, p *config.Profile, how wiring) (*wired, error) {
+	if how.Handover {
+		return a.handingOver(p, how)
+	}
 	v, ok := provider.Lookup(p.Provider)
 	if !ok {
 		return nil, &exchange.Error{Step: "provider", Cause: exchange.Internal, Description: "is not known"}

@@ -29,7 +29,9 @@ type SinkSpec struct {
 	// Shared is held while a file that others write to is read and written; nil: it
 	// is this sink's alone.
 	Shared sync.Locker
-	// Assertion mints an identity token, for the kind identity-token.
+	// Minted says that the profile's credential is an identity token itself; else
+	// Assertion mints one, for the kind identity-token.
+	Minted    bool
 	Assertion func(context.Context) (exchange.Assertion, error)
 	// Program is the command line that prints an identity token for Google's
 	// libraries, absolute path first.
@@ -57,7 +59,7 @@ func NewSink(s SinkSpec) (Sink, error) {
 		s.Kind == "token" && s.Provider.Name == "aws":
 		return sink, usage("sink %s: profile %s has provider %s, which has no such file", sink.Name, s.Profile, s.Provider.Name)
 	case s.Static && slices.Contains([]string{"identity-token", "anthropic-credentials", "aws-credentials", "gcp-credentials"}, s.Kind),
-		s.Kind == "identity-token" && s.Assertion == nil:
+		s.Kind == "identity-token" && s.Assertion == nil && !s.Minted:
 		return sink, usage("sink %s: profile %s has a static key and no identity: choose token, json or dotenv", sink.Name, s.Profile)
 	case s.Kind == "gcp-credentials" && s.Values.Get("delegates") != "":
 		return sink, usage("sink %s: a credentials file of Google cannot name delegates, and profile %s has them: choose token, json or dotenv", sink.Name, s.Profile)
@@ -77,7 +79,7 @@ func NewSink(s SinkSpec) (Sink, error) {
 		}
 		return atomicfile.Write(s.Path, data)
 	}
-	if s.Kind == "identity-token" {
+	if s.Kind == "identity-token" && !s.Minted {
 		sink.Mint = s.mint
 	}
 	if s.Cleanup {
