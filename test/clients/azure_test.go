@@ -19,8 +19,8 @@ func TestAzureClients(t *testing.T) {
 	direct(t, (*sandbox.Sandbox).AzureEnv, "azure", 1, []form{
 		{"variables of env", func(w *world) environment { return w.variables(w.plain).with(to(w)) }, []client{openai}},
 	})
-	// The library makes the exchange itself; serve holds a credential of its own.
-	direct(t, (*sandbox.Sandbox).AzureEnv, "azure", 3, []form{
+	// The library makes the exchange itself, in each of its two processes.
+	direct(t, (*sandbox.Sandbox).AzureEnv, "azure", 2, []form{
 		{"identity token that serve keeps fresh", func(w *world) environment {
 			path := filepath.Join(w.home, "identity.jwt")
 			w.keep("identity-token", path)
