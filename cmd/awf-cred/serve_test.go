@@ -198,7 +198,8 @@ func TestServeThatCannotStart(t *testing.T) {
 		{"two keys", []string{"--client-key", "generate", "--client-key-file", short}, nil, nil, nil, 2, "contradict"},
 		{"a rule that is none", []string{"--allow", "everything"}, nil, nil, nil, 2, "METHOD /path"},
 		{"bounds that make no sense", []string{"--max-header-bytes", "1"}, nil, nil, nil, 2, "1KiB"},
-		{"a size that is none", []string{"--max-buffer", "many"}, nil, nil, nil, 2, "max-buffer"},
+		{"a size that is none", []string{"--max-buffer", "many"}, nil, nil, nil, 2, `flag --max-buffer: "many" is not a number of bytes`},
+		{"a duration that is none", []string{"--header-timeout", "abc"}, nil, nil, nil, 2, `flag --header-timeout: "abc" is not a duration`},
 		{"a plain upstream", []string{"--upstream", "http://api.example.com"}, nil, nil, nil, 2, "plain http"},
 		{"an access log in no folder", []string{"--access-log", filepath.Join(dir, "no", "log")}, nil, nil, nil, 6, "--access-log"},
 		{"one socket for two addresses", []string{"--listen", "127.0.0.1:59999", "--listen", "127.0.0.1:59999"}, nil, nil, nil, 2, "is the address of"},
@@ -240,6 +241,8 @@ func TestEveryAddressOfIPv4(t *testing.T) {
 	_, err = net.Dial("tcp", net.JoinHostPort("::1", port))
 	assert.Error(t, err)
 	assert.Contains(t, s.stderr.String(), "--allowed-host")
+	status, body := s.message(s.Ready.Listeners[0].URL, "x-api-key", s.Ready.ClientKey)
+	assert.Equal(t, 200, status, "by the address in the ready file: "+body)
 }
 
 // A configuration that can never work is said to clients with --keep-serving.

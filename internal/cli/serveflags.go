@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func (b *byteSize) Set(s string) error {
 	return errSize
 }
 
-var errSize = usage("size", "is not a number of bytes", "write it like 65536, 64KiB or 1MiB")
+var errSize = errors.New("is not a number of bytes")
 
 // proxyFlags are the flags of a reverse proxy, of serve and of exec alike.
 type proxyFlags struct {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,24 +20,38 @@ func usage(what, why string, hints ...string) error {
 
 // commandLineError words an error of cobra or pflag, with the nearest name.
 func commandLineError(cmd *cobra.Command, err error) error {
-	var own *exchange.Error
-	if errors.As(err, &own) {
-		return err
-	}
 	help := "run: " + cmd.CommandPath() + " --help"
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
+	var own *exchange.Error
 	switch {
 	case errors.As(err, &unknown):
 		return unknownFlag(cmd, unknown.GetSpecifiedName(), help)
 	case errors.As(err, &missing):
 		return usage("flag --"+missing.GetSpecifiedName(), "its value is missing", help)
 	case errors.As(err, &invalid):
-		return usage("flag --"+invalid.GetFlag().Name, "its value is not valid", help)
+		return invalidValue(invalid, help)
+	case errors.As(err, &own):
+		return err
 	default:
 		return usage(cmd.CommandPath(), scrub.Text(err.Error()), help)
 	}
+}
+
+// invalidValue says what the flag's type expects.
+func invalidValue(e *pflag.InvalidValueError, help string) error {
+	wants := map[string][2]string{
+		"duration": {"is not a duration", "write it like 30s, 2m or 1h30m"},
+		"int":      {"is not a whole number", "write it like 100"},
+		"bool":     {"is neither true nor false", "leave the value out for true"},
+		"size":     {"is not a number of bytes", "write it like 65536, 64KiB or 1MiB"},
+	}
+	what := "flag --" + e.GetFlag().Name
+	if want, ok := wants[e.GetFlag().Value.Type()]; ok {
+		return usage(what, strconv.Quote(scrub.Text(e.GetValue()))+" "+want[0], want[1])
+	}
+	return usage(what, "its value is not valid", help)
 }
 
 func unknownFlag(cmd *cobra.Command, name, help string) error {

@@ -18,14 +18,16 @@ type hosts struct {
 var loopbackNames = []string{"127.0.0.1", "localhost", "[::1]"}
 
 // newHosts returns the names of a listener at addr: loopback names for a loopback
-// or unix listener, its own address in any case, and what the user allows.
+// or unix listener, its own address in any case, and what the user allows. The
+// unspecified address is one too: programs on this machine call what is bound to
+// it by it.
 func newHosts(addr net.Addr, allowed []string) hosts {
 	var h hosts
 	tcp, isTCP := addr.(*net.TCPAddr)
 	if !isTCP || tcp.IP.IsLoopback() {
 		h.names = append(h.names, loopbackNames...)
 	}
-	if isTCP && len(tcp.IP) > 0 && !tcp.IP.IsUnspecified() {
+	if isTCP && len(tcp.IP) > 0 {
 		own := tcp.IP.String()
 		if strings.Contains(own, ":") {
 			own = "[" + own + "]"

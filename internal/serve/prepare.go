@@ -125,7 +125,7 @@ func (s *server) announce() {
 		s.log.Info("listening", "address", address, "profile", f.spec.Profile, "provider", f.spec.Policy.Provider,
 			"upstream", f.upstream.Host(), "clients", clients)
 		if tcp, ok := f.ln.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() && len(f.spec.Policy.AllowedHosts) == 0 {
-			s.log.Warn("listens on every address and answers to no name: allow the names that clients use with --allowed-host", "address", address)
+			s.log.Warn("listens on every address, and knows no name that clients of other machines use: allow them with --allowed-host", "address", address)
 		}
 	}
 	if s.admin != nil {
