@@ -54,7 +54,7 @@ runs, and no credential.`,
 		RunE:        a.action(func(ctx context.Context, _ []string) error { return runEnv(ctx, a, o) }),
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.shell, "shell", "", "`word`: "+wordList(output.DialectNames())+" (default "+output.DefaultDialect(a.sys.GOOS)+")")
+	fs.StringVar(&o.shell, "shell", "", "`word`: "+strings.Replace(wordList(output.DialectNames()), "posix", "posix (sh, bash, zsh)", 1)+" (default "+output.DefaultDialect(a.sys.GOOS)+")")
 	fs.StringVar(&o.consumer, "for", "", "`word`: who reads the variables: "+wordList(provider.Consumers())+" (default sdk)")
 	fs.BoolVar(&o.unset, "unset", false, "print the removals of all variables that any form sets; mints nothing")
 	minTTLFlag(cmd)
@@ -113,10 +113,15 @@ func (a *app) dialect(name string) (output.Dialect, error) {
 		name = output.DefaultDialect(a.sys.GOOS)
 	}
 	d, ok := output.LookupDialect(name)
-	if !ok {
-		return d, oneOf("shell", name, output.DialectNames())
+	if ok {
+		return d, nil
 	}
-	return d, nil
+	for _, d := range output.Dialects {
+		if slices.Contains(strings.Split(strings.ToLower(d.Help), ", "), strings.ToLower(name)) {
+			return d, usage("flag --shell", printable(name)+" is not known", "for "+printable(name)+" write --shell "+d.Name)
+		}
+	}
+	return d, oneOf("shell", name, output.DialectNames())
 }
 
 // checkEnv finds what would refuse the output before a credential is obtained.

@@ -4,7 +4,8 @@ import "strings"
 
 // Nearest returns the candidate that name is most likely a misspelling of, empty
 // when none is close: at most a third of its letters differ (a swap of
-// neighbours counts as one), case and the choice between - and _ aside.
+// neighbours counts as one), case and the choice between - and _ aside. Failing
+// that, the one that name begins with, or that begins with name.
 func Nearest(name string, candidates []string) string {
 	if len(name) > longestName {
 		return ""
@@ -19,7 +20,27 @@ func Nearest(name string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
+	if best == "" {
+		return begun(plain, candidates)
+	}
 	return best
+}
+
+// begun is the one candidate that begins with name or that name begins with; three
+// letters at least, so that it says something.
+func begun(name string, candidates []string) string {
+	found := ""
+	for _, c := range candidates {
+		plain := folded(c)
+		if min(len(plain), len(name)) < 3 || !strings.HasPrefix(plain, name) && !strings.HasPrefix(name, plain) {
+			continue
+		}
+		if found != "" {
+			return "" // which of them is anybody's guess
+		}
+		found = c
+	}
+	return found
 }
 
 // longestName bounds the work of a comparison: nobody misspells a longer name.

@@ -24,7 +24,7 @@ type Dialect struct {
 var Dialects = []Dialect{
 	{"posix", "sh, bash, zsh", true, anyText, statements(posixSet, posixUnset)},
 	{"fish", "fish", true, anyText, statements(fishSet, fishUnset)},
-	{"powershell", "PowerShell", true, onlyUTF8, statements(powershellSet, powershellUnset)},
+	{"powershell", "PowerShell, pwsh", true, onlyUTF8, statements(powershellSet, powershellUnset)},
 	{"cmd", "cmd.exe", true, cmdObjection, statements(cmdSet, cmdUnset)},
 	{"dotenv", "a .env file", false, dotenvObjection, statements(dotenvSet, nil)},
 	{"json", "one flat JSON object", true, onlyUTF8, writeObject},
