@@ -106,6 +106,15 @@ func (x *AWSRole) refusal(r *reply, a Assertion) *Error {
 	return e
 }
 
+// chinaAudience is the client id that is customary in that partition (AWS's
+// configure-aws-credentials action).
+func chinaAudience(region string) string {
+	if AWSPartitionOf(region).Name == "aws-cn" {
+		return ": in China it is often sts.amazonaws.com.cn"
+	}
+	return ""
+}
+
 func (x *AWSRole) hint(r *reply, code string, a Assertion) hints {
 	var h hints
 	switch code {
@@ -113,6 +122,7 @@ func (x *AWSRole) hint(r *reply, code string, a Assertion) hints {
 		h.add("the assertion had expired when AWS looked at it: present it sooner, or check this machine's clock")
 	case "InvalidIdentityToken":
 		h.add("the account needs an IAM OIDC provider for " + quoted(a.Issuer) + " with the client id (audience) " + quoted(x.p.Audience) + "; presented: " + presented(a))
+		h.add("AWF_AUTH_OIDC_AUDIENCE (--oidc-audience) sets the audience, if the provider has another client id" + chinaAudience(x.p.Region))
 	case "AccessDenied":
 		h.add("compare the trust policy of " + scrub.Text(x.p.RoleARN) + " with what was presented: " + presented(a))
 		if form := subjectForm(a); form != "" {

@@ -195,6 +195,11 @@ func TestAWSHints(t *testing.T) {
 		assert.Contains(t, v.refused(t, raw(400, "", awsRefusal(code, "x"))).Hint, want, code)
 	}
 	assert.Contains(t, v.refused(t, raw(400, "", awsRefusal("IDPCommunicationError", "x"))).Hint, `is "https://token.actions.githubusercontent.com" reachable`)
+	e := listen(t, always(raw(400, "", awsRefusal("InvalidIdentityToken", "Incorrect token audience"))))
+	x, err := exchange.NewAWS(exchange.AWSParams{RoleARN: "arn:aws-cn:iam::123456789012:role/ci", Region: "cn-north-1", TokenURL: e.URL, Now: clock}, doer(t))
+	require.NoError(t, err)
+	_, err = x.Exchange(t.Context(), assertion())
+	assert.Contains(t, failure(t, err).Hint, "--oidc-audience) sets the audience, if the provider has another client id: in China it is often sts.amazonaws.com.cn")
 	assert.Contains(t, v.refused(t, raw(404, "", "")).Hint, "AWS_ENDPOINT_URL_STS")
 	assert.Equal(t, "request-in-xml", v.refused(t, raw(403, "", awsRefusal("AccessDenied", "x"))).RequestID)
 }

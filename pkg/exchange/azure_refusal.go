@@ -74,7 +74,7 @@ func (x *Azure) hint(code string, a Assertion) hints {
 	case "700211":
 		h.add("the issuer is not that of the federated identity credential (GitHub Enterprise Server and enterprises have their own): " + presented(a))
 	case "7002121", "700227":
-		h.add("the audience is not that of the federated identity credential; each cloud has its own (AWF_AUTH_AZURE_CLOUD, --azure-cloud): " + presented(a))
+		h.add("the audience is not that of the federated identity credential; each cloud has its own (AWF_AUTH_AZURE_CLOUD, --azure-cloud), and AWF_AUTH_OIDC_AUDIENCE (--oidc-audience) sets another: " + presented(a))
 	case "700213":
 		h.add("the subject is not that of the federated identity credential, where case counts: " + presented(a))
 		if form := subjectForm(a); form != "" {
