@@ -101,7 +101,7 @@ func TestAConnectionThatDoesNotComeIsWaitedForAsLongAsTheRequestMay(t *testing.T
 	cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+s.addr, nil)
 	require.NoError(t, err)
-	_, err = c.Do(req) //nolint:bodyclose // there is none
+	_, err = c.Do(req)
 	e := failure(t, err)
 	assert.Equal(t, safehttp.Canceled, e.Kind)
 	assert.Equal(t, s.addr, e.Host)

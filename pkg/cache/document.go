@@ -12,15 +12,12 @@ import (
 	"github.com/awf-cred/awf-cred/pkg/secret"
 )
 
-// formatVersion is of everything in the directory; keyFormat goes with it.
-const formatVersion = 1
-
 // maxDocument bounds what is read and written: a bearer token is at most 16 KiB.
 const maxDocument = 64 << 10
 
-// Every file is one line: a version, a digest of the body's bytes, so that a
-// flipped bit anywhere makes the file absent, and the body. It is read as it was
-// written, to the byte.
+// Every file is one line: a version, which keyFormat goes with, a digest of the
+// body's bytes, so that a flipped bit anywhere makes the file absent, and the body.
+// It is read as it was written, to the byte.
 const (
 	beforeDigest = `{"version":1,"sha256":"`
 	beforeBody   = `","body":`
