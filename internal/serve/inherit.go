@@ -58,8 +58,8 @@ func inherit(f *os.File) (net.Listener, error) {
 func admit(ln net.Listener, allowRemote, hasKey bool) (net.Listener, error) {
 	if ln.Addr().Network() == "unix" {
 		// Its mode is the manager's choice, and systemd's default lets everybody in.
-		if unix, ok := ln.(*net.UnixListener); ok && !hasKey {
-			return peerListener{unix}, nil
+		if unix, ok := ln.(*net.UnixListener); ok {
+			return newPeerListener(unix), nil
 		}
 		return ln, nil
 	}

@@ -52,6 +52,11 @@ func (s *server) bindAll() (err error) {
 		if err != nil {
 			return err
 		}
+		if peers, ok := ln.(*peerListener); ok {
+			if peers.log = s.log; s.o.Key != nil {
+				ln = peers.UnixListener // the key says who may, whatever the mode was changed to
+			}
+		}
 		s.fronts = append(s.fronts, &front{spec: l, ln: ln, upstream: relay.NewUpstream(l.Upstream)})
 	}
 	if s.o.Admin != "" {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/awf-cred/awf-cred/pkg/exchange"
@@ -43,7 +45,7 @@ func listenUnix(path string) (net.Listener, error) {
 		_ = ln.Close()
 		return fail(err)
 	}
-	return peerListener{ln.(*net.UnixListener)}, nil
+	return newPeerListener(ln.(*net.UnixListener)), nil
 }
 
 // clearStale removes a socket of ours on which nobody listens.
@@ -73,18 +75,30 @@ func clearStale(path string) error {
 }
 
 // peerListener accepts connections of processes of our user, and of root.
-type peerListener struct{ *net.UnixListener }
+type peerListener struct {
+	*net.UnixListener
+	log  *slog.Logger
+	told sync.Once
+}
+
+func newPeerListener(ln *net.UnixListener) *peerListener {
+	return &peerListener{UnixListener: ln, log: slog.New(slog.DiscardHandler)}
+}
 
 // Accept returns the next connection of somebody who may connect.
-func (l peerListener) Accept() (net.Conn, error) {
+func (l *peerListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.AcceptUnix()
 		if err != nil {
 			return nil, err
 		}
-		if uid, known := peerUID(conn); !known || uid == 0 || uid == os.Geteuid() {
+		uid, known := peerUID(conn)
+		if !known || uid == 0 || uid == os.Geteuid() {
 			return conn, nil
 		}
 		_ = conn.Close()
+		l.told.Do(func() { // its client sees an end without an answer
+			l.log.Warn("a process of another user was turned away: without a client key a unix socket is for our user", "address", unixPrefix+l.Addr().String(), "uid", uid)
+		})
 	}
 }
