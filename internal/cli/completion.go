@@ -33,7 +33,7 @@ name in the folders of its fpath.`,
 			if len(args) == 1 {
 				return nil
 			}
-			return usage(cmd.CommandPath(), "the name of one shell is wanted", "choose one of: "+strings.Join(shells, ", "))
+			return usage(commandName(cmd), "the name of one shell is wanted", "choose one of: "+strings.Join(shells, ", "))
 		},
 		RunE: a.action(func(_ context.Context, args []string) error { return runCompletion(a, args[0]) }),
 	}

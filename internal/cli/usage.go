@@ -35,7 +35,7 @@ func commandLineError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &own):
 		return err
 	default:
-		return usage(cmd.CommandPath(), scrub.Text(err.Error()), help)
+		return usage(commandName(cmd), scrub.Text(err.Error()), help)
 	}
 }
 
@@ -52,6 +52,14 @@ func invalidValue(e *pflag.InvalidValueError, help string) error {
 		return usage(what, strconv.Quote(scrub.Text(e.GetValue()))+" "+want[0], want[1])
 	}
 	return usage(what, "its value is not valid", help)
+}
+
+// commandName names a command in a message that begins with the program's name.
+func commandName(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return "command line"
+	}
+	return "command " + strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 func unknownFlag(cmd *cobra.Command, name, help string) error {
@@ -89,7 +97,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	}
 	help := "run: " + cmd.CommandPath() + " --help"
 	if !cmd.HasSubCommands() {
-		return usage(cmd.CommandPath(), "takes no argument, but got "+scrub.Text(args[0]), help)
+		return usage(commandName(cmd), "takes no argument, but got "+scrub.Text(args[0]), help)
 	}
 	var names []string
 	for _, sub := range cmd.Commands() {
