@@ -244,7 +244,7 @@ func TestIdleConnectionsAreBoundedAndAge(t *testing.T) {
 	resp, _ := clients[0].get("GET")
 	assert.Equal(t, 200, resp.StatusCode)
 	r.policy.up.Close()
-	assert.Zero(t, r.policy.up.Stats().Open)
+	eventually(t, func() bool { return r.policy.up.Stats().Open == 0 }, "closed, this one when its request has ended")
 	clients[0].send(get)
 	resp, _ = clients[0].get("GET")
 	assert.Equal(t, 200, resp.StatusCode, "a closed upstream still serves")

@@ -5,6 +5,7 @@ package relay
 import (
 	"io"
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -17,7 +18,9 @@ type sock struct {
 	pool          *buffers
 	in, out       transfer
 	tryIn, tryOut func(uintptr) bool
+	allIn, allOut func(uintptr) bool
 	waitIn        func(uintptr) bool
+	streak        int // reads since one had to wait
 }
 
 // transfer is the argument and result of a call through RawConn: fields, so that
@@ -27,7 +30,13 @@ type transfer struct {
 	n     int
 	err   error
 	again bool
+	told  bool // the scheduler is told of the call
 }
+
+const (
+	mostUntold    = 8        // reads in a row
+	longestUntold = 16 << 10 // bytes of a write
+)
 
 func newSock(c net.Conn, pool *buffers) *sock {
 	s := &sock{Conn: c, pool: pool}
@@ -35,18 +44,26 @@ func newSock(c net.Conn, pool *buffers) *sock {
 		s.raw, _ = sc.SyscallConn()
 	}
 	s.tryIn = func(fd uintptr) bool {
-		s.in.read(fd)
+		s.readOnce(fd)
 		return true
 	}
 	s.tryOut = func(fd uintptr) bool {
 		s.out.write(fd)
 		return true
 	}
+	s.allIn = func(fd uintptr) bool {
+		s.readOnce(fd)
+		return !s.in.again
+	}
+	s.allOut = func(fd uintptr) bool {
+		s.out.write(fd)
+		return !s.out.again
+	}
 	s.waitIn = func(fd uintptr) bool {
 		if s.in.p == nil {
 			s.in.p = s.pool.getHead()
 		}
-		s.in.read(fd)
+		s.readOnce(fd)
 		if s.in.again {
 			s.pool.putHead(s.in.p)
 			s.in.p = nil
@@ -63,7 +80,7 @@ func (s *sock) readIdle(p []byte) ([]byte, int, error) {
 	if s.raw == nil {
 		return s.readHeld(p)
 	}
-	s.in = transfer{p: p}
+	s.in = s.reading(p)
 	err := s.raw.Read(s.waitIn)
 	t := s.in
 	s.in = transfer{}
@@ -77,9 +94,59 @@ func (s *sock) readIdle(p []byte) ([]byte, int, error) {
 	return t.p, t.n, err
 }
 
+// Read implements net.Conn: it waits for the first bytes.
+func (s *sock) Read(p []byte) (int, error) {
+	if s.raw == nil {
+		return s.Conn.Read(p)
+	}
+	s.in = s.reading(p)
+	err := s.raw.Read(s.allIn)
+	t := s.in
+	s.in = transfer{}
+	if err != nil {
+		return 0, err
+	}
+	return t.n, s.named("read", t.err)
+}
+
+// Write implements net.Conn: it waits until everything is written.
+func (s *sock) Write(p []byte) (int, error) {
+	if s.raw == nil {
+		return s.Conn.Write(p)
+	}
+	s.out = transfer{p: p, told: len(p) > longestUntold}
+	err := s.raw.Write(s.allOut)
+	t := s.out
+	s.out = transfer{}
+	if err == nil {
+		err = s.named("write", t.err)
+	}
+	return t.n, err
+}
+
+// named gives an error of the system the form that package net gives it.
+func (s *sock) named(op string, err error) error {
+	errno, ok := err.(syscall.Errno) //nolint:errorlint // it is bare
+	if !ok {
+		return err
+	}
+	return &net.OpError{Op: op, Net: s.LocalAddr().Network(), Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
+}
+
+// reading is the argument of a read into p.
+func (s *sock) reading(p []byte) transfer { return transfer{p: p, told: s.streak >= mostUntold} }
+
+func (s *sock) readOnce(fd uintptr) {
+	s.in.read(fd)
+	s.streak++
+	if s.in.told || s.in.again {
+		s.streak = 0
+	}
+}
+
 func (t *transfer) read(fd uintptr) {
 	for {
-		t.n, t.err = syscall.Read(int(fd), t.p)
+		t.n, t.err = readCall(fd, t.p, t.told)
 		if t.err != syscall.EINTR {
 			break
 		}
@@ -94,9 +161,9 @@ func (t *transfer) read(fd uintptr) {
 }
 
 func (t *transfer) write(fd uintptr) {
-	t.n, t.again = 0, false
+	t.again = false
 	for t.n < len(t.p) {
-		n, err := syscall.Write(int(fd), t.p[t.n:])
+		n, err := writeCall(fd, t.p[t.n:], t.told)
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
@@ -116,7 +183,7 @@ func (s *sock) canTry() bool { return s.raw != nil }
 
 // tryRead reads what is there; again is true when nothing is.
 func (s *sock) tryRead(p []byte) (n int, again bool, err error) {
-	s.in = transfer{p: p}
+	s.in = s.reading(p)
 	err = s.raw.Read(s.tryIn)
 	t := s.in
 	s.in = transfer{}
@@ -135,7 +202,7 @@ func (s *sock) tryWrite(p []byte) (n int, err error) {
 	if s.raw == nil {
 		return s.Write(p)
 	}
-	s.out = transfer{p: p}
+	s.out = transfer{p: p, told: len(p) > longestUntold}
 	err = s.raw.Write(s.tryOut)
 	t := s.out
 	s.out = transfer{}
