@@ -28,7 +28,7 @@ func writeCall(fd uintptr, p []byte, told bool) (int, error) {
 }
 
 func call(trap, fd uintptr, p []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	n, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))) //nolint:gosec // G103: p lives until the call is over (rule 4 of package unsafe)
 	if errno != 0 {
 		return 0, errno
 	}
