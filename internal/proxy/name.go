@@ -31,6 +31,7 @@ var known = [longest + 1][]struct {
 	name string
 	kind kind
 }{
+	3:  {{"via", kindStrip}},
 	6:  {{"cookie", kindStrip}, {"origin", kindOrigin}},
 	7:  {{"api-key", kindKey}, {"referer", kindReferer}, {"cookie2", kindStrip}},
 	9:  {{"x-api-key", kindKey}, {"forwarded", kindStrip}},

@@ -18,7 +18,7 @@ var credentialNames = []string{
 	"Authorization", "Proxy-Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "X-Goog-User-Project",
 	"X-Goog-Iam-Authorization-Token", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Anything",
 	"Ocp-Apim-Subscription-Key", "X-Auth-Token", "X-Access-Token", "Cookie", "X-Forwarded-Authorization", "X-Forwarded-For",
-	"Forwarded", "X-Original-URL", "X-Custom-Auth",
+	"Forwarded", "Via", "X-Original-URL", "X-Custom-Auth",
 }
 
 func TestCredentialsOfTheClientAreStrippedInEverySpelling(t *testing.T) {
