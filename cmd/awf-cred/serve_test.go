@@ -225,9 +225,11 @@ func TestServeThatCannotStart(t *testing.T) {
 func TestAGeneratedKeyMustBeTold(t *testing.T) {
 	t.Parallel()
 	sb := sandbox.Start(t)
-	code, _, stderr := outcome(t, program(t, sb, "serve", "--listen", "127.0.0.1:0", "--client-key", "generate"))
-	assert.Equal(t, 2, code, stderr)
-	assert.Contains(t, stderr, "--ready-file")
+	for _, flags := range [][]string{{"--client-key", "generate"}, {"--credentials-endpoint", "127.0.0.1:0"}} {
+		code, _, stderr := outcome(t, program(t, sb, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...))
+		assert.Equal(t, 2, code, stderr)
+		assert.Contains(t, stderr, "--ready-file")
+	}
 }
 
 // 0.0.0.0 is every address of IPv4, and whoever binds it is told that no name leads there.
@@ -851,9 +853,9 @@ func TestContainerCredentials(t *testing.T) {
 	assert.NotEmpty(t, got["Token"])
 	status, _ := s.get(*vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
 	assert.Equal(t, 401, status)
-	code, _, stderr = outcome(t, program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0"))
+	code, _, stderr = outcome(t, program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0", "--ready-file", filepath.Join(t.TempDir(), "ready.json")))
 	assert.Equal(t, 2, code, stderr)
-	static := program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0")
+	static := program(t, sb, "serve", "--credentials-endpoint", "127.0.0.1:0", "--ready-file", filepath.Join(t.TempDir(), "ready.json"))
 	static.Env = append(static.Env, "AWF_AUTH_TYPE=", "AWF_AUTH_PROVIDER=aws", "AWS_BEARER_TOKEN_BEDROCK=bedrock-key", "AWS_REGION=us-east-1")
 	code, _, stderr = outcome(t, static)
 	assert.Equal(t, 2, code, stderr)

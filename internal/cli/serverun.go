@@ -172,8 +172,9 @@ func (o *serveOptions) prepare(a *app) error {
 		return usage("flag --die-with-parent", "is not there on Windows")
 	case o.readyFDChosen && o.readyFD <= 0:
 		return usage("flag --ready-fd", "is not the number of a descriptor", "open one for writing, as in: awf-cred serve --ready-fd 3 3>file")
-	case o.key != "" && o.readyFile == "" && o.readyFD == 0:
-		return usage("flag --client-key", "nobody would learn the key that is generated", "give --ready-file or --ready-fd, into which it is put, or --client-key-file")
+	case o.keyFile == "" && (o.key != "" || o.credentials != "") && o.readyFile == "" && o.readyFD == 0:
+		return usage("flags --client-key and --credentials-endpoint", "nobody would learn the key that is generated",
+			"give --ready-file or --ready-fd, into which it is put, or --client-key-file")
 	}
 	if a.isSet("LISTEN_FDS") {
 		var err error
