@@ -4,7 +4,9 @@ package serve_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -167,6 +169,33 @@ func TestALogIsOpenedAnewAfterARotation(t *testing.T) {
 	require.NoError(t, w.end())
 	assert.Len(t, lines(t, access+".1"), 1)
 	assert.Len(t, lines(t, access), 1)
+}
+
+// A log that was rotated is opened anew although the configuration cannot be read;
+// one that cannot be opened stays, and the configuration is taken up all the same.
+func TestLogsAndConfigurationAreReloadedApart(t *testing.T) {
+	t.Parallel()
+	w, _, access := withLogs(t)
+	var broken error
+	w.start(func(o *serve.Options) {
+		o.Reload = func(ctx context.Context) (serve.Plan, error) {
+			if broken != nil {
+				return serve.Plan{}, broken
+			}
+			return w.plan(), nil
+		}
+	})
+	w.awaitReady()
+	require.NoError(t, os.Rename(access, access+".1"))
+	broken = errors.New("line 3: tabs")
+	w.reload()
+	assert.FileExists(t, access)
+	require.NoError(t, os.Remove(access))
+	require.NoError(t, os.Mkdir(access, 0o700))
+	broken = nil
+	w.reload()
+	assert.Contains(t, w.log.String(), "a log cannot be opened anew")
+	assert.Contains(t, w.log.String(), "msg=reloaded")
 }
 
 func TestLogsThatCannotBeOpened(t *testing.T) {
