@@ -20,7 +20,7 @@ type sock struct {
 	tryIn, tryOut func(uintptr) bool
 	allIn, allOut func(uintptr) bool
 	waitIn        func(uintptr) bool
-	streak        int // reads since one had to wait
+	reads, writes int // since one had to wait or was told
 }
 
 // transfer is the argument and result of a call through RawConn: fields, so that
@@ -33,10 +33,8 @@ type transfer struct {
 	told  bool // the scheduler is told of the call
 }
 
-const (
-	mostUntold    = 8        // reads in a row
-	longestUntold = 16 << 10 // bytes of a write
-)
+// mostUntold is how many calls in a row the scheduler is not told of.
+const mostUntold = 8
 
 func newSock(c net.Conn, pool *buffers) *sock {
 	s := &sock{Conn: c, pool: pool}
@@ -48,7 +46,7 @@ func newSock(c net.Conn, pool *buffers) *sock {
 		return true
 	}
 	s.tryOut = func(fd uintptr) bool {
-		s.out.write(fd)
+		s.writeOnce(fd)
 		return true
 	}
 	s.allIn = func(fd uintptr) bool {
@@ -56,7 +54,7 @@ func newSock(c net.Conn, pool *buffers) *sock {
 		return !s.in.again
 	}
 	s.allOut = func(fd uintptr) bool {
-		s.out.write(fd)
+		s.writeOnce(fd)
 		return !s.out.again
 	}
 	s.waitIn = func(fd uintptr) bool {
@@ -114,7 +112,7 @@ func (s *sock) Write(p []byte) (int, error) {
 	if s.raw == nil {
 		return s.Conn.Write(p)
 	}
-	s.out = transfer{p: p, told: len(p) > longestUntold}
+	s.out = s.writing(p)
 	err := s.raw.Write(s.allOut)
 	t := s.out
 	s.out = transfer{}
@@ -133,14 +131,22 @@ func (s *sock) named(op string, err error) error {
 	return &net.OpError{Op: op, Net: s.LocalAddr().Network(), Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
 }
 
-// reading is the argument of a read into p.
-func (s *sock) reading(p []byte) transfer { return transfer{p: p, told: s.streak >= mostUntold} }
+func (s *sock) reading(p []byte) transfer { return transfer{p: p, told: s.reads >= mostUntold} }
+func (s *sock) writing(p []byte) transfer { return transfer{p: p, told: s.writes >= mostUntold} }
 
 func (s *sock) readOnce(fd uintptr) {
 	s.in.read(fd)
-	s.streak++
+	s.reads++
 	if s.in.told || s.in.again {
-		s.streak = 0
+		s.reads = 0
+	}
+}
+
+func (s *sock) writeOnce(fd uintptr) {
+	s.out.write(fd)
+	s.writes++
+	if s.out.told || s.out.again {
+		s.writes = 0
 	}
 }
 
@@ -202,7 +208,7 @@ func (s *sock) tryWrite(p []byte) (n int, err error) {
 	if s.raw == nil {
 		return s.Write(p)
 	}
-	s.out = transfer{p: p, told: len(p) > longestUntold}
+	s.out = s.writing(p)
 	err = s.raw.Write(s.tryOut)
 	t := s.out
 	s.out = transfer{}
