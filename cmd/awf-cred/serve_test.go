@@ -708,6 +708,7 @@ func TestSeveralProfiles(t *testing.T) {
 		{"one port for two profiles", []string{"--profile", "review", "--profile", "build"}, 2, "10001"},
 		{"one address for two profiles", []string{"--profile", "review", "--profile", "build", "--listen", "127.0.0.1:0"}, 2, "1 addresses for 2 profiles"},
 		{"an upstream for two profiles", []string{"--profile", "review", "--profile", "build", "--upstream", "https://a.test"}, 2, "are for one profile"},
+		{"an upstream for the two of the file", []string{"--upstream", "https://a.test"}, 2, "are for one profile"},
 		{"a profile that is not there", []string{"--profile", "reveiw"}, 2, "did you mean review?"},
 	} {
 		cmd := program(t, sb, append([]string{"serve", "--config", file}, row.flags...)...)
@@ -717,6 +718,20 @@ func TestSeveralProfiles(t *testing.T) {
 	}
 	s.signal(syscall.SIGTERM)
 	assert.Equal(t, 0, s.status())
+}
+
+// A flag is stronger than the file: for the listener of its serve section too.
+func TestTheUpstreamOfTheFlagWins(t *testing.T) {
+	t.Parallel()
+	sb, other := sandbox.Start(t), sandbox.Start(t)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(config(sb, "127.0.0.1:0", "inference")), 0o600))
+	s := serveProgram(t, sb, "--config", file, "--upstream", other.URL(sandbox.HostAnthropic)).start().awaitReady()
+	s.message(s.Ready.Listeners[0].URL)
+	assert.NotZero(t, other.Counts().APIRequests)
+	assert.Zero(t, sb.Counts().APIRequests)
+	status, body := s.get(s.Ready.Listeners[0].URL + "/v1/files")
+	assert.Equal(t, 403, status, "its rules stay: "+body)
 }
 
 // Files are kept fresh without a proxy beside them, and removed at the end.
