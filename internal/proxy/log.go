@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,12 +45,29 @@ func (p *Policy) logFault(r *record, f relay.Fault) {
 	if r != nil {
 		id, said = string(appendID(nil, r.id)), scrub.Text(f.Err.Error(), r.credential.Token)
 	}
+	said = strings.TrimPrefix(said, f.Reason+": ")
 	attrs := []slog.Attr{slog.String("profile", p.o.Profile), slog.String("upstream", p.o.Upstream.Host()),
 		slog.String("reason", f.Reason), slog.String("error", said), slog.String("request_id", id)}
+	if hint := upstreamHint(f.Reason); hint != "" {
+		attrs = append(attrs, slog.String("hint", hint))
+	}
 	if more > 0 {
 		attrs = append(attrs, slog.Int("more", more))
 	}
 	p.o.Log.LogAttrs(ctx, level, msg, attrs...)
+}
+
+// upstreamHint is what to do about what does not pass by itself.
+func upstreamHint(reason string) string {
+	switch reason {
+	case relay.ReasonUpstreamTLS:
+		return "is it the right host? --ca-file trusts another authority, such as that of a proxy that opens TLS"
+	case relay.ReasonUpstreamProxy:
+		return "HTTPS_PROXY names the proxy, NO_PROXY the hosts that are reached without it"
+	case relay.ReasonUpstreamHTTP2:
+		return "name an upstream that speaks HTTP/1.1"
+	}
+	return ""
 }
 
 // quiet is how long a failure that was said is not said again.

@@ -188,13 +188,14 @@ func TestFailuresOfTheUpstreamAreWarnings(t *testing.T) {
 	fail(400, relay.ReasonBody, "a broken chunk")
 	assert.Empty(t, said())
 	for range 5 {
-		fail(502, relay.ReasonUpstreamTLS, "certificate has expired")
+		fail(502, relay.ReasonUpstreamTLS, "upstream-tls: certificate has expired")
 	}
 	fail(504, relay.ReasonUpstreamTimeout, "no answer")
 	lines := said()
 	require.Len(t, lines, 2)
 	assert.Equal(t, "WARN", lines[0]["level"])
 	assert.Equal(t, "certificate has expired", lines[0]["error"])
+	assert.Contains(t, lines[0]["hint"], "--ca-file")
 	assert.Equal(t, "api.anthropic.com", lines[0]["upstream"])
 	now = now.Add(11 * time.Second)
 	fail(502, relay.ReasonUpstreamTLS, "certificate has expired")
