@@ -30,6 +30,9 @@ func main() {
 		start := time.Now()
 		cmd := exec.Command("go", "test", "-run=^$", "-fuzz=^"+f.name+"$", "-fuzztime="+budget.String(), "-fuzzminimizetime=1x", "./"+f.dir)
 		out, err := cmd.CombinedOutput()
+		if err != nil && ranOut(out) {
+			err = nil
+		}
 		verdict := "ok  "
 		if err != nil {
 			verdict = "FAIL"
@@ -46,6 +49,13 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// ranOut reports a failure that is none: on a busy machine the fuzzing engine can
+// take the end of its own time for an error (golang/go#51484). Whatever is found
+// says more than that one line.
+func ranOut(out []byte) bool { return ranOutLine.Match(bytes.TrimSpace(out)) }
+
+var ranOutLine = regexp.MustCompile(`\A(?:fuzz: elapsed: .*\n)*--- FAIL: Fuzz\w+ \(\S+\)\n {4}context deadline exceeded\nFAIL\nexit status 1\nFAIL\t\S+\t\S+\z`)
 
 type fuzzTarget struct{ dir, name string }
 
