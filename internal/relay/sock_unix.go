@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -131,7 +132,14 @@ func (s *sock) named(op string, err error) error {
 	return &net.OpError{Op: op, Net: s.LocalAddr().Network(), Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
 }
 
-func (s *sock) reading(p []byte) transfer { return transfer{p: p, told: s.reads >= mostUntold} }
+func (s *sock) reading(p []byte) transfer {
+	told := s.reads >= mostUntold
+	if told {
+		runtime.Gosched() // who never waits lets others go first
+	}
+	return transfer{p: p, told: told}
+}
+
 func (s *sock) writing(p []byte) transfer { return transfer{p: p, told: s.writes >= mostUntold} }
 
 func (s *sock) readOnce(fd uintptr) {
