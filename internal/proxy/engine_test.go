@@ -354,7 +354,10 @@ func TestAClientCannotReachAnotherListenersCredential(t *testing.T) {
 }
 
 // minting is an identity and an exchanger that number their tokens.
-type minting struct{ exchanges atomic.Int32 }
+type minting struct {
+	exchanges    atomic.Int32
+	first, ready chan struct{} // the first exchange has begun; it may end
+}
 
 func (*minting) Assertion(context.Context, string) (exchange.Assertion, error) {
 	return exchange.Assertion{Token: secret.New("assertion")}, nil
@@ -363,6 +366,10 @@ func (*minting) Audience() string                  { return "aud" }
 func (*minting) SingleUse(exchange.Assertion) bool { return false }
 func (m *minting) Exchange(context.Context, exchange.Assertion) (exchange.Credential, error) {
 	n := m.exchanges.Add(1)
+	if n == 1 {
+		close(m.first)
+		<-m.ready
+	}
 	now := time.Now()
 	return exchange.Credential{Kind: exchange.Bearer, Token: secret.New(fmt.Sprintf("token-number-%d", n)), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}, nil
 }
@@ -379,7 +386,7 @@ func (exchanger) Fingerprint() string { return "exchanger" }
 // every token, and a start where all wait for the first one.
 func TestAStormOf401sForcesOneRenewal(t *testing.T) {
 	t.Parallel()
-	m := &minting{}
+	m := &minting{first: make(chan struct{}), ready: make(chan struct{})}
 	s, err := tokensource.New(tokensource.Options{Identity: identity{m}, Exchanger: exchanger{m}, Clock: clock.System{}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -387,6 +394,8 @@ func TestAStormOf401sForcesOneRenewal(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-done })
 	upstream := &accepts{token: "none"}
 	base := serving(t, upstream, relay.Options{}, func(o *proxy.Options) { o.Credentials = s })
+	go func() { done <- s.Run(ctx) }()
+	<-m.first // the clients wait for it, and renew nothing themselves
 
 	var clients sync.WaitGroup
 	var refused atomic.Int32
@@ -399,7 +408,7 @@ func TestAStormOf401sForcesOneRenewal(t *testing.T) {
 			}
 		})
 	}
-	go func() { done <- s.Run(ctx) }() // the clients wait for it
+	close(m.ready)
 	clients.Wait()
 	assert.EqualValues(t, 512, refused.Load(), "every client gets the upstream's 401")
 	assert.LessOrEqual(t, m.exchanges.Load(), int32(2), "the first and one forced")
