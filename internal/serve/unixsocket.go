@@ -96,9 +96,9 @@ func (l *peerListener) Accept() (net.Conn, error) {
 		if !known || uid == 0 || uid == os.Geteuid() {
 			return conn, nil
 		}
-		_ = conn.Close()
 		l.told.Do(func() { // its client sees an end without an answer
 			l.log.Warn("a process of another user was turned away: without a client key a unix socket is for our user", "address", unixPrefix+l.Addr().String(), "uid", uid)
 		})
+		_ = conn.Close()
 	}
 }
