@@ -11,7 +11,6 @@ import (
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/jwt"
-	"github.com/awf-cred/awf-cred/internal/safehttp"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/secret"
 	"github.com/awf-cred/awf-cred/pkg/tokensource"
@@ -98,9 +97,9 @@ func (s *stdin) wrong(err error) error {
 
 // minter is a token source that only mints.
 func (a *app) minter(p *config.Profile) (*tokensource.Source, error) {
-	client, err := safehttp.New(safehttp.Options{CAFile: a.cfg.Global.CAFile, Env: a.env})
+	client, err := a.client(a.cfg)
 	if err != nil {
-		return nil, networkError(a.cfg, err)
+		return nil, err
 	}
 	id, err := a.identity(p, client)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/provider"
-	"github.com/awf-cred/awf-cred/internal/safehttp"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 	"github.com/awf-cred/awf-cred/pkg/tokensource"
 )
@@ -32,9 +31,9 @@ func (h handover) Exchange(_ context.Context, a exchange.Assertion) (exchange.Cr
 
 // handingOver wires a profile of which only the identity is used.
 func (a *app) handingOver(p *config.Profile, how wiring) (*wired, error) {
-	client, err := safehttp.New(safehttp.Options{CAFile: a.cfg.Global.CAFile, Env: a.env})
+	client, err := a.client(a.cfg)
 	if err != nil {
-		return nil, networkError(a.cfg, err)
+		return nil, err
 	}
 	v, _ := provider.Lookup(p.Provider)
 	w := &wired{Profile: p, Provider: v, Exchanger: handover{p.Provider, audienceOf(p), a.sys.Clock.Now}}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/awf-cred/awf-cred/internal/config"
 	"github.com/awf-cred/awf-cred/internal/provider"
-	"github.com/awf-cred/awf-cred/internal/safehttp"
 	"github.com/awf-cred/awf-cred/internal/serve"
 	"github.com/awf-cred/awf-cred/pkg/exchange"
 )
@@ -131,9 +130,9 @@ func (p *planner) plan(ctx context.Context) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := safehttp.New(safehttp.Options{CAFile: cfg.Global.CAFile, Env: p.app.env})
+	client, err := p.app.client(cfg)
 	if err != nil {
-		return nil, networkError(cfg, err)
+		return nil, err
 	}
 	plan := &planned{cfg: cfg}
 	sources := map[string]*wired{}

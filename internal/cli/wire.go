@@ -193,9 +193,9 @@ func staticCredential(p *config.Profile) exchange.Credential {
 // fillEnds makes the two ends of an exchange: where the assertion comes from, and
 // where it goes. Both use the one hardened client.
 func (a *app) fillEnds(w *wired, how wiring) error {
-	client, err := safehttp.New(safehttp.Options{CAFile: a.cfg.Global.CAFile, Env: a.env})
+	client, err := a.client(a.cfg)
 	if err != nil {
-		return networkError(a.cfg, err)
+		return err
 	}
 	if w.Identity == nil {
 		if w.Identity, err = a.identity(w.Profile, client); err != nil {
@@ -210,6 +210,15 @@ func (a *app) fillEnds(w *wired, how wiring) error {
 		Doer: doer, UserAgent: userAgent(), Now: a.sys.Clock, Env: a.env,
 	})
 	return err
+}
+
+// client is the one hardened client, with the settings of cfg.
+func (a *app) client(cfg *config.Config) (*safehttp.Client, error) {
+	c, err := safehttp.New(safehttp.Options{CAFile: cfg.Global.CAFile, Env: a.env})
+	if err != nil {
+		return nil, networkError(cfg, err)
+	}
+	return c, nil
 }
 
 // networkError is about the settings of the client, which are the CA file and the
